@@ -1,0 +1,26 @@
+// For authors of adapters: describe a client's messages, let core decide.
+export { beginBatch, processBatch, type IncomingBatch, type ProcessingBatch } from './batch.ts'
+export {
+  fieldListGetter,
+  mapGetter,
+  parseJsonCarrier,
+  recordGetter,
+  stampFieldList,
+  stampRecord,
+  tolerantGetter,
+  type Stamp,
+} from './carrier.ts'
+export type { Destination } from './destination.ts'
+export { safely, warnOnce } from './diag.ts'
+export { errorTypeOf } from './failure.ts'
+export { WaybillTypeError, type MessageInfo, type Origin, type TelemetryOptions } from './options.ts'
+export { isPatched, patchMethod, unpatch } from './patch.ts'
+export { beginProcess, process, type Incoming, type Outcome, type Processing, type ProcessResult } from './process.ts'
+export { isAutoInstrumented, reportAutoInstrumented } from './self-check.ts'
+export { beginSend, send, type Outgoing, type Sending, type SendResult } from './send.ts'
+export * from './semconv.ts'
+export { settle, type Failure } from './settle.ts'
+export { createTelemetry, type Scope, type Telemetry } from './telemetry.ts'
+export type { Clock, Eligibility, TimeSource, UnknownReason } from './transit.ts'
+export type { Relation, RootReason, Trust } from './trust.ts'
+export { parseWaybill, WAYBILL_FIELD } from './waybill.ts'

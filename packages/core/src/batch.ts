@@ -1,0 +1,128 @@
+import { context as contextApi, SpanKind, trace, type Attributes, type Context, type Link } from '@opentelemetry/api'
+import { labelOf, type Destination } from './destination.ts'
+import { safely } from './diag.ts'
+import { errorTypeOf } from './failure.ts'
+import {
+  arrivalOf,
+  beginArrived,
+  creationAttributes,
+  endSpan,
+  measure,
+  recordTransit,
+  type Arrival,
+  type Incoming,
+  type ProcessResult,
+} from './process.ts'
+import { ATTR_BATCH_COUNT, ATTR_DELIVERY_ATTEMPT, ATTR_LINKS_OMITTED, ATTR_TRANSIT_TIME } from './semconv.ts'
+import { settle } from './settle.ts'
+import { NO_SPAN } from './spans.ts'
+import type { Signals, Telemetry } from './telemetry.ts'
+import { ROOT_CONTEXT } from '@opentelemetry/api'
+
+/** What an adapter says about a batch that is handed over in one call. */
+export interface IncomingBatch {
+  readonly operation: string
+  readonly destination: Destination
+  readonly group?: string | undefined
+  readonly clientId?: string | undefined
+  /** The messages, in order. */
+  readonly messages: readonly Incoming[]
+  readonly details?: (() => Attributes) | undefined
+}
+
+/** A batch being handled. */
+export interface ProcessingBatch {
+  readonly context: Context
+  /**
+   * Runs `handler` for the message at `index` in a Process span, context and baggage of its own. Its wait then ends here,
+   * not at the start of the batch.
+   */
+  run<T>(index: number, handler: () => T): T
+  /** Ends the batch's span; records the wait of every message that was not run by itself. Later calls do nothing. */
+  end(result?: ProcessResult): void
+}
+
+/**
+ * Starts the span of a batch: one Process span that links every message's creation context, sampled ones first, at most
+ * `maxLinks`, the number of omitted ones in an attribute. `undefined` if no SDK is registered. Never throws.
+ */
+export function beginBatch(telemetry: Telemetry, batch: IncomingBatch): ProcessingBatch | undefined {
+  const { log, options } = telemetry
+  const signals = safely(log, 'looking up the SDK', undefined, () => telemetry.signals())
+  if (signals === undefined) return undefined
+  const now = safely(log, 'options.now()', Date.now(), options.now)
+  const started = performance.now()
+  const arrivals: (Arrival | undefined)[] = batch.messages.map((message) => arrivalOf(telemetry, signals, message, now))
+  const span = safely(log, 'starting a batch span', NO_SPAN, () => startSpan(telemetry, signals, batch, arrivals as Arrival[]))
+  let ended = false
+  return {
+    context: span === NO_SPAN ? ROOT_CONTEXT : trace.setSpan(ROOT_CONTEXT, span),
+    run(index, handler) {
+      const message = batch.messages[index]
+      if (message === undefined) return handler()
+      const reached = safely(log, 'options.now()', Date.now(), options.now)
+      arrivals[index] = undefined
+      const processing = beginArrived(telemetry, signals, arrivalOf(telemetry, signals, message, reached))
+      return settle(
+        () => contextApi.with(processing.context, handler),
+        (failure) => {
+          processing.end({ failure })
+        },
+      )
+    },
+    end(result = {}) {
+      if (ended) return
+      ended = true
+      safely(log, 'ending a batch span', undefined, () => {
+        endSpan(span, result)
+        const left = arrivals.filter((arrival) => arrival !== undefined)
+        for (const arrival of left) recordTransit(telemetry, signals, arrival)
+        const errorType = result.errorType ?? (result.failure && errorTypeOf(result.failure.error))
+        measure(telemetry, signals, batch, (performance.now() - started) / 1000, errorType, left.length)
+      })
+    },
+  }
+}
+
+/** Runs the handler of a batch in the batch's span; see `beginBatch` and `process`. */
+export function processBatch<T>(telemetry: Telemetry, batch: IncomingBatch, handler: (batch: ProcessingBatch | undefined) => T): T {
+  const processing = beginBatch(telemetry, batch)
+  if (processing === undefined) return handler(undefined)
+  return settle(
+    () => contextApi.with(processing.context, () => handler(processing)),
+    (failure) => {
+      processing.end({ failure })
+    },
+  )
+}
+
+function startSpan(telemetry: Telemetry, signals: Signals, batch: IncomingBatch, arrivals: readonly Arrival[]) {
+  const attributes = creationAttributes(telemetry, batch)
+  attributes[ATTR_BATCH_COUNT] = batch.messages.length
+  const { links, omitted } = linksOf(arrivals, telemetry.options.maxLinks)
+  if (omitted > 0) attributes[ATTR_LINKS_OMITTED] = omitted
+  const span = signals.tracer.startSpan(
+    `${batch.operation} ${labelOf(batch.destination)}`,
+    { kind: SpanKind.CONSUMER, attributes, links },
+    ROOT_CONTEXT,
+  )
+  if (span.isRecording() && batch.details !== undefined) span.setAttributes(batch.details())
+  return span
+}
+
+function linksOf(arrivals: readonly Arrival[], limit: number): { links: Link[]; omitted: number } {
+  const linkable = arrivals.filter((arrival) => arrival.extracted.creation !== undefined && arrival.trust !== 'ignore')
+  const bySampled = [...linkable.filter(isSampled), ...linkable.filter((arrival) => !isSampled(arrival))]
+  return { links: bySampled.slice(0, limit).map(linkTo), omitted: Math.max(0, bySampled.length - limit) }
+}
+
+function isSampled({ extracted }: Arrival): boolean {
+  return ((extracted.creation?.traceFlags ?? 0) & 1) === 1
+}
+
+function linkTo({ incoming, extracted, transit }: Arrival): Link {
+  const attributes: Attributes = {}
+  if (incoming.attempt !== undefined) attributes[ATTR_DELIVERY_ATTEMPT] = incoming.attempt
+  if (transit.kind === 'known') attributes[ATTR_TRANSIT_TIME] = (transit.to - transit.from) / 1000
+  return { context: extracted.creation!, attributes }
+}

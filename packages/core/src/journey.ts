@@ -1,0 +1,22 @@
+import { createContextKey, type Context, type SpanContext } from '@opentelemetry/api'
+
+// The API derives a registered symbol from the text, so two copies of this package share the key.
+const JOURNEY_KEY = createContextKey('waybill.journey')
+
+/** What a handler's context remembers of the message that it handles. */
+export interface Journey {
+  /** Epoch ms of the first send; carried on by what the handler publishes. */
+  readonly origin: number | undefined
+  /** Creation context of the message, by which headers copied from it are recognised. */
+  readonly creation: SpanContext | undefined
+}
+
+/** The journey of the message that is handled in this context. */
+export function journeyOf(context: Context): Journey | undefined {
+  return context.getValue(JOURNEY_KEY) as Journey | undefined
+}
+
+/** A context whose sends continue that journey. */
+export function withJourney(context: Context, journey: Journey): Context {
+  return context.setValue(JOURNEY_KEY, journey)
+}

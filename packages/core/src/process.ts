@@ -1,0 +1,312 @@
+import {
+  context as contextApi,
+  SpanKind,
+  trace,
+  type Attributes,
+  type Context,
+  type Link,
+  type Span,
+  type SpanContext,
+  type TextMapGetter,
+} from '@opentelemetry/api'
+import { describeDestination, labelOf, measureDestination, type Destination } from './destination.ts'
+import { safely } from './diag.ts'
+import { errorTypeOf, measureFailure, recordFailure } from './failure.ts'
+import { withJourney } from './journey.ts'
+import type { MessageInfo } from './options.ts'
+import { extract, type Extracted } from './propagation.ts'
+import {
+  ATTR_CLIENT_ID,
+  ATTR_CONSUMER_GROUP,
+  ATTR_CONVERSATION_ID,
+  ATTR_DELIVERY_ATTEMPT,
+  ATTR_DELIVERY_OUTCOME,
+  ATTR_MESSAGE_AGE,
+  ATTR_MESSAGE_ID,
+  ATTR_OPERATION_NAME,
+  ATTR_OPERATION_TYPE,
+  ATTR_ROOT_REASON,
+  ATTR_SCHEDULED_DELAY,
+  ATTR_SYSTEM,
+  ATTR_SYSTEM_NAME,
+  ATTR_TRANSIT_CLOCK,
+  ATTR_TRANSIT_TIME,
+  ATTR_TRANSIT_UNKNOWN,
+} from './semconv.ts'
+import { settle, type Failure } from './settle.ts'
+import { NO_SPAN } from './spans.ts'
+import type { Signals, Telemetry } from './telemetry.ts'
+import { transitOf, type Eligibility, type Transit } from './transit.ts'
+import { contextWithBaggage, type Relation, type RootReason, type Trust } from './trust.ts'
+
+/** How a broker's message was settled. */
+export type Outcome = 'ack' | 'nack' | 'reject' | 'requeue' | 'dead_lettered' | 'channel_closed' | 'abandoned'
+
+/** What an adapter says about one delivered message. */
+export interface Incoming<C = unknown> extends Eligibility {
+  /** The client's own name of the operation: `process`, `consume`, `get`. */
+  readonly operation: string
+  /** `process` (default) gives a CONSUMER span, `receive` a CLIENT span. */
+  readonly operationType?: 'process' | 'receive' | undefined
+  readonly destination: Destination
+  readonly carrier: C
+  readonly getter: TextMapGetter<C>
+  /** Number of this delivery, from 1; left out where the client cannot tell. */
+  readonly attempt?: number | undefined
+  readonly messageId?: string | undefined
+  readonly conversationId?: string | undefined
+  readonly group?: string | undefined
+  readonly clientId?: string | undefined
+  /** The adapter's default where the user gave none. Default `parent`. */
+  readonly relation?: Relation | undefined
+  /** Set where a new trace is meant, e.g. an iteration of a scheduler. The creation context is linked. */
+  readonly rootReason?: RootReason | undefined
+  /** The system's own attributes; asked for only if the span is recorded. */
+  readonly details?: (() => Attributes) | undefined
+}
+
+/** How processing ended. Without `failure` and `errorType` it succeeded. */
+export interface ProcessResult {
+  readonly failure?: Failure | undefined
+  readonly errorType?: string | undefined
+  readonly outcome?: Outcome | undefined
+  readonly attributes?: Attributes | undefined
+}
+
+/** A message being handled: one span that ends exactly once. */
+export interface Processing {
+  /** The root context with the message's baggage and the Process span: what the handler is to run in. */
+  readonly context: Context
+  readonly span: Span
+  /** Ends the span and records the metrics of this delivery. Later calls do nothing. */
+  end(result?: ProcessResult): void
+}
+
+/** What core has decided about one delivered message: how far it is believed, and how long it waited. */
+export interface Arrival {
+  readonly incoming: Incoming
+  readonly extracted: Extracted
+  readonly trust: Trust
+  readonly relation: Relation
+  readonly transit: Transit
+}
+
+/** Reads, judges and times one delivered message. Never throws. */
+export function arrivalOf(telemetry: Telemetry, signals: Signals, incoming: Incoming, now: number): Arrival {
+  const { log, options } = telemetry
+  const extracted = extract(incoming.carrier, incoming.getter, signals.propagator, now, log)
+  const info: MessageInfo = {
+    destination: incoming.destination.name,
+    messageId: incoming.messageId,
+    attempt: incoming.attempt,
+  }
+  // A throwing hook must not let an untrusted context in.
+  const trust = safely<Trust>(log, 'options.trust()', 'link', () =>
+    typeof options.trust === 'function' ? options.trust(info) : options.trust,
+  )
+  const relation = safely<Relation>(log, 'options.relation()', 'parent', () =>
+    typeof options.relation === 'function' ? options.relation(info) : (options.relation ?? incoming.relation ?? 'parent'),
+  )
+  // What an untrusted sender stamped is as little believed as its trace context.
+  const sent = trust === 'continue' ? extracted.waybill.sent : undefined
+  return { incoming, extracted, trust, relation, transit: transitOf(incoming, sent, now) }
+}
+
+/** Starts the span of one delivered message; `undefined` if no SDK is registered. Never throws. */
+export function beginProcess(telemetry: Telemetry, incoming: Incoming): Processing | undefined {
+  const { log, options } = telemetry
+  const signals = safely(log, 'looking up the SDK', undefined, () => telemetry.signals())
+  if (signals === undefined) return undefined
+  const now = safely(log, 'options.now()', Date.now(), options.now)
+  return beginArrived(telemetry, signals, arrivalOf(telemetry, signals, incoming, now))
+}
+
+/** `beginProcess` for a message that has been judged already, such as one of a batch. */
+export function beginArrived(telemetry: Telemetry, signals: Signals, arrival: Arrival): Processing {
+  const { incoming, extracted, trust } = arrival
+  recordTransit(telemetry, signals, arrival)
+  const started = performance.now()
+  const base = contextWithBaggage(trust, extracted.context, telemetry.options.acceptBaggage)
+  const span = startSpan(telemetry, signals, arrival, base)
+  let context = span === NO_SPAN ? base : trace.setSpan(base, span)
+  if (trust === 'continue') context = withJourney(context, { origin: extracted.waybill.origin, creation: extracted.creation })
+  let ended = false
+  return {
+    context,
+    span,
+    end(result = {}) {
+      if (ended) return
+      ended = true
+      safely(telemetry.log, 'ending a process span', undefined, () => {
+        endSpan(span, result)
+        const seconds = (performance.now() - started) / 1000
+        const { failure } = result
+        measure(telemetry, signals, incoming, seconds, result.errorType ?? (failure && errorTypeOf(failure.error)))
+      })
+    },
+  }
+}
+
+/**
+ * Runs the handler of one message: extract, trust, transit, span, the handler in the message's context, end. The
+ * adapter's whole consumer side, where the broker has no settlement of its own.
+ *
+ * @param handler makes the user's call; its result, or the very value that it throws, is passed on
+ */
+export function process<T>(telemetry: Telemetry, incoming: Incoming, handler: () => T): T {
+  const processing = beginProcess(telemetry, incoming)
+  if (processing === undefined) return handler()
+  return settle(
+    () => contextApi.with(processing.context, handler),
+    (failure) => {
+      processing.end({ failure })
+    },
+  )
+}
+
+function startSpan(telemetry: Telemetry, signals: Signals, arrival: Arrival, base: Context): Span {
+  const { log } = telemetry
+  const { incoming, extracted, trust, relation } = arrival
+  return safely(log, 'starting a process span', NO_SPAN, () => {
+    const creation = trust === 'ignore' ? undefined : extracted.creation
+    const isChild = creation !== undefined && trust === 'continue' && relation === 'parent' && incoming.rootReason === undefined
+    const attributes = creationAttributes(telemetry, incoming)
+    if (!isChild) {
+      const reason = incoming.rootReason ?? (trust === 'continue' ? extracted.missing : 'untrusted')
+      if (reason !== undefined) attributes[ATTR_ROOT_REASON] = reason
+      log.debug(`${incoming.operation} ${incoming.destination.name}: new trace (${reason ?? 'relation: link'})`)
+    }
+    const links: Link[] = creation === undefined ? [] : [{ context: creation }]
+    const receive = incoming.operationType === 'receive'
+    const span = signals.tracer.startSpan(
+      `${incoming.operation} ${labelOf(incoming.destination)}`,
+      { kind: receive ? SpanKind.CLIENT : SpanKind.CONSUMER, attributes, links },
+      isChild ? trace.setSpanContext(base, creation) : base,
+    )
+    if (span.isRecording()) describe(span, arrival)
+    return span
+  })
+}
+
+/** What samplers want to know, given at span creation. */
+export function creationAttributes(telemetry: Telemetry, incoming: Omit<Incoming, 'carrier' | 'getter' | 'times'>): Attributes {
+  const { system } = telemetry.scope
+  const attributes: Attributes = {
+    [ATTR_SYSTEM_NAME]: system,
+    [ATTR_OPERATION_NAME]: incoming.operation,
+    [ATTR_OPERATION_TYPE]: incoming.operationType ?? 'process',
+  }
+  if (telemetry.options.compat) attributes[ATTR_SYSTEM] = system
+  describeDestination(attributes, incoming.destination)
+  if (incoming.group !== undefined) attributes[ATTR_CONSUMER_GROUP] = incoming.group
+  if (incoming.clientId !== undefined) attributes[ATTR_CLIENT_ID] = incoming.clientId
+  return attributes
+}
+
+function describe(span: Span, { incoming, transit }: Arrival): void {
+  if (incoming.messageId !== undefined) span.setAttribute(ATTR_MESSAGE_ID, incoming.messageId)
+  if (incoming.conversationId !== undefined) span.setAttribute(ATTR_CONVERSATION_ID, incoming.conversationId)
+  if (incoming.attempt !== undefined) span.setAttribute(ATTR_DELIVERY_ATTEMPT, incoming.attempt)
+  if (transit.kind === 'known') span.setAttribute(ATTR_TRANSIT_TIME, (transit.to - transit.from) / 1000)
+  if (transit.kind === 'unknown') {
+    span.setAttribute(ATTR_TRANSIT_UNKNOWN, transit.reason)
+    if (transit.age !== undefined) span.setAttribute(ATTR_MESSAGE_AGE, transit.age / 1000)
+  }
+  if (incoming.details !== undefined) span.setAttributes(incoming.details())
+}
+
+/** Records the wait of one message: histogram points always, a span where the trace is sampled and believed. */
+export function recordTransit(telemetry: Telemetry, signals: Signals, arrival: Arrival): void {
+  safely(telemetry.log, 'recording transit', undefined, () => {
+    const { incoming, extracted, transit } = arrival
+    const attributes = metricAttributes(telemetry, incoming, 'transit')
+    if (transit.kind === 'skew') {
+      signals.instruments.clockSkew.add(1, attributes)
+      return
+    }
+    if (transit.kind === 'unknown') return
+    signals.instruments.transitDuration.record((transit.to - transit.from) / 1000, attributes)
+    const { origin } = extracted.waybill
+    if (arrival.trust === 'continue' && origin !== undefined && origin <= transit.to) {
+      signals.instruments.journeyDuration.record((transit.to - origin) / 1000, attributes)
+    }
+    const { enabled, minMs, maxMs } = telemetry.options.transitSpan
+    const wait = transit.to - transit.from
+    if (!enabled || wait < minMs || wait > maxMs || arrival.trust !== 'continue') return
+    if (extracted.creation === undefined || (extracted.creation.traceFlags & 1) === 0) return
+    transitSpan(telemetry, signals, arrival, extracted.creation, transit)
+  })
+}
+
+/**
+ * The wait as a span: child of the creation context and sibling of Process, so that leaving it out can orphan nothing.
+ * INTERNAL, since service graphs would count a second CONSUMER.
+ */
+function transitSpan(
+  telemetry: Telemetry,
+  signals: Signals,
+  { incoming, extracted }: Arrival,
+  creation: SpanContext,
+  transit: Transit & { kind: 'known' },
+): void {
+  const attributes: Attributes = {
+    [ATTR_SYSTEM_NAME]: telemetry.scope.system,
+    [ATTR_OPERATION_NAME]: 'transit',
+    [ATTR_TRANSIT_TIME]: (transit.to - transit.from) / 1000,
+  }
+  if (telemetry.options.compat) attributes[ATTR_SYSTEM] = telemetry.scope.system
+  describeDestination(attributes, incoming.destination)
+  if (transit.clock !== undefined) attributes[ATTR_TRANSIT_CLOCK] = transit.clock
+  if (transit.scheduledDelay !== undefined) attributes[ATTR_SCHEDULED_DELAY] = transit.scheduledDelay / 1000
+  if (incoming.messageId !== undefined) attributes[ATTR_MESSAGE_ID] = incoming.messageId
+  if (incoming.group !== undefined) attributes[ATTR_CONSUMER_GROUP] = incoming.group
+  if (incoming.attempt !== undefined) attributes[ATTR_DELIVERY_ATTEMPT] = incoming.attempt
+  // Dates, never bare numbers: the SDK reads small numbers as performance time.
+  signals.tracer
+    .startSpan(
+      `transit ${labelOf(incoming.destination)}`,
+      { kind: SpanKind.INTERNAL, attributes, startTime: new Date(transit.from) },
+      trace.setSpanContext(extracted.context, creation),
+    )
+    .end(new Date(transit.to))
+}
+
+/** Ends a process span with how it went. */
+export function endSpan(span: Span, result: ProcessResult): void {
+  try {
+    if (!span.isRecording()) return
+    if (result.outcome !== undefined) span.setAttribute(ATTR_DELIVERY_OUTCOME, result.outcome)
+    if (result.attributes !== undefined) span.setAttributes(result.attributes)
+    if (result.failure !== undefined) recordFailure(span, result.failure.error, result.errorType)
+    else if (result.errorType !== undefined) recordFailure(span, new Error(result.errorType), result.errorType)
+  } finally {
+    span.end()
+  }
+}
+
+/** Counts one delivery and the time spent on it. */
+export function measure(
+  telemetry: Telemetry,
+  signals: Signals,
+  incoming: Omit<Incoming, 'carrier' | 'getter' | 'times'>,
+  seconds: number,
+  errorType: string | undefined,
+  count = 1,
+): void {
+  const attributes = metricAttributes(telemetry, incoming, incoming.operation)
+  measureFailure(attributes, errorType)
+  if (incoming.operationType === 'receive') signals.instruments.operationDuration.record(seconds, attributes)
+  else signals.instruments.processDuration.record(seconds, attributes)
+  if (count > 0) signals.instruments.consumed.add(count, attributes)
+}
+
+function metricAttributes(
+  telemetry: Telemetry,
+  incoming: { readonly destination: Destination; readonly group?: string | undefined },
+  operation: string,
+): Attributes {
+  const attributes: Attributes = { [ATTR_SYSTEM_NAME]: telemetry.scope.system, [ATTR_OPERATION_NAME]: operation }
+  measureDestination(attributes, incoming.destination)
+  if (incoming.group !== undefined) attributes[ATTR_CONSUMER_GROUP] = incoming.group
+  return attributes
+}

@@ -1,0 +1,117 @@
+import {
+  defaultTextMapSetter,
+  propagation,
+  ROOT_CONTEXT,
+  trace,
+  type Baggage,
+  type Context,
+  type DiagLogger,
+  type SpanContext,
+  type TextMapGetter,
+  type TextMapPropagator,
+} from '@opentelemetry/api'
+import { safely, warnOnce } from './diag.ts'
+import { allowedBaggage } from './trust.ts'
+import { parseWaybill, WAYBILL_FIELD, type Waybill } from './waybill.ts'
+
+/** `sampled` and `random`: the only flags that today's W3C Trace Context defines. */
+const DEFINED_FLAGS = 0x03
+
+/** The text fields that carry `context`, in a fixed order; empty if nothing is propagated. Never throws. */
+export function inject(
+  context: Context,
+  propagator: TextMapPropagator,
+  baggage: { readonly allow: readonly string[] | undefined; readonly maxBytes: number },
+  log: DiagLogger,
+): Record<string, string> {
+  const fields: Record<string, string> = {}
+  const outgoing = withCappedBaggage(withDefinedFlags(context), baggage, log)
+  safely(log, 'propagator.inject()', undefined, () => {
+    propagator.inject(outgoing, fields, defaultTextMapSetter)
+  })
+  for (const name in fields) {
+    // A propagator may hand a value that no broker client accepts, or an empty one that only costs bytes.
+    if (typeof fields[name] !== 'string' || fields[name] === '') delete fields[name]
+  }
+  return inOrder(fields)
+}
+
+/** `traceparent`, `tracestate`, `baggage`, then the rest: brokers that share field names need one order (Redis). */
+function inOrder(fields: Record<string, string>): Record<string, string> {
+  const { traceparent, tracestate, baggage, ...others } = fields
+  const ordered: Record<string, string> = {}
+  if (traceparent !== undefined) ordered['traceparent'] = traceparent
+  if (tracestate !== undefined && tracestate.length <= 512) ordered['tracestate'] = tracestate
+  if (baggage !== undefined) ordered['baggage'] = baggage
+  return Object.assign(ordered, others)
+}
+
+/** The JS propagator writes an invalid traceparent for flags above 0x0f, which the next hop would reject. */
+function withDefinedFlags(context: Context): Context {
+  const spanContext = trace.getSpanContext(context)
+  if (spanContext === undefined || (spanContext.traceFlags & ~DEFINED_FLAGS) === 0) return context
+  return trace.setSpanContext(context, { ...spanContext, traceFlags: spanContext.traceFlags & DEFINED_FLAGS })
+}
+
+function withCappedBaggage(
+  context: Context,
+  limits: { readonly allow: readonly string[] | undefined; readonly maxBytes: number },
+  log: DiagLogger,
+): Context {
+  const active = propagation.getBaggage(context)
+  if (active === undefined) return context
+  const baggage = withinBytes(allowedBaggage(active, limits.allow), limits.maxBytes)
+  if (baggage.omitted > 0) {
+    warnOnce(log, 'baggage over maxBaggageBytes', `${baggage.omitted} baggage members over ${limits.maxBytes} bytes left out`)
+  }
+  if (baggage.kept === active) return context
+  return baggage.kept === undefined ? propagation.deleteBaggage(context) : propagation.setBaggage(context, baggage.kept)
+}
+
+/** The first members that fit; the size is that of the percent-encoded `key=value` pairs and their commas. */
+function withinBytes(baggage: Baggage | undefined, maxBytes: number): { kept: Baggage | undefined; omitted: number } {
+  const entries = baggage?.getAllEntries() ?? []
+  let bytes = 0
+  const kept: typeof entries = []
+  for (const [key, entry] of entries) {
+    const size = encodeURIComponent(key).length + encodeURIComponent(entry.value).length + 2 + (entry.metadata?.toString().length ?? 0)
+    if (bytes + size > maxBytes + 1) continue
+    bytes += size
+    kept.push([key, entry])
+  }
+  if (kept.length === entries.length) return { kept: baggage, omitted: 0 }
+  return {
+    kept: kept.length === 0 ? undefined : propagation.createBaggage(Object.fromEntries(kept)),
+    omitted: entries.length - kept.length,
+  }
+}
+
+/** What a message says about where it comes from. */
+export interface Extracted {
+  /** The root context with what the message carried; nothing of whatever was active in the consumer. */
+  readonly context: Context
+  /** Where the message was created; `undefined` without a valid trace context. */
+  readonly creation: SpanContext | undefined
+  /** Why `creation` is missing. */
+  readonly missing: 'no_carrier' | 'malformed' | undefined
+  readonly waybill: Partial<Waybill>
+}
+
+/** Reads a carrier. Never throws: what cannot be read is missing. */
+export function extract<C>(
+  carrier: C,
+  getter: TextMapGetter<C>,
+  propagator: TextMapPropagator,
+  now: number,
+  log: DiagLogger,
+): Extracted {
+  const context = safely(log, 'propagator.extract()', ROOT_CONTEXT, () => propagator.extract(ROOT_CONTEXT, carrier, getter))
+  const read = (name: string): string | undefined =>
+    safely(log, 'reading a carrier', undefined, () => getter.get(carrier, name) as string | undefined)
+  const found = trace.getSpanContext(context)
+  const creation = found !== undefined && trace.isSpanContextValid(found) ? found : undefined
+  const waybill = parseWaybill(read(WAYBILL_FIELD), now)
+  if (creation !== undefined) return { context, creation, missing: undefined, waybill }
+  const carriesSomething = propagator.fields().some((name) => name !== 'baggage' && name !== 'tracestate' && read(name) !== undefined)
+  return { context, creation, missing: carriesSomething ? 'malformed' : 'no_carrier', waybill }
+}

@@ -1,0 +1,204 @@
+import {
+  context as contextApi,
+  SpanKind,
+  trace,
+  type Attributes,
+  type Context,
+  type Span,
+  type SpanContext,
+  type TextMapGetter,
+} from '@opentelemetry/api'
+import type { Stamp } from './carrier.ts'
+import { describeDestination, labelOf, measureDestination, type Destination } from './destination.ts'
+import { safely } from './diag.ts'
+import { errorTypeOf, measureFailure, recordFailure } from './failure.ts'
+import { journeyOf } from './journey.ts'
+import { extract, inject } from './propagation.ts'
+import {
+  ATTR_BATCH_COUNT,
+  ATTR_CONVERSATION_ID,
+  ATTR_MESSAGE_ID,
+  ATTR_OPERATION_NAME,
+  ATTR_OPERATION_TYPE,
+  ATTR_SYSTEM,
+  ATTR_SYSTEM_NAME,
+} from './semconv.ts'
+import { settle, type Failure } from './settle.ts'
+import { NO_SPAN } from './spans.ts'
+import type { Signals, Telemetry } from './telemetry.ts'
+import { formatWaybill, WAYBILL_FIELD } from './waybill.ts'
+
+/** What an adapter says about one send. */
+export interface Outgoing {
+  /** The client's own name of the operation: `publish`, `send`, `xadd`, `add`. */
+  readonly operation: string
+  readonly destination: Destination
+  readonly messageId?: string | undefined
+  readonly conversationId?: string | undefined
+  /** Number of messages in the call. Default 1. */
+  readonly count?: number | undefined
+  /** Native operation for the `waybill` field, where the consumer needs it (BullMQ). */
+  readonly op?: string | undefined
+  /** The system's own attributes; asked for only if the span is recorded. */
+  readonly details?: (() => Attributes) | undefined
+}
+
+/** How a send ended. Without `error` it succeeded. */
+export interface SendResult {
+  readonly failure?: Failure | undefined
+  /** `error.type` where the thrown value does not say it: `nack`, `NO_ROUTE`. */
+  readonly errorType?: string | undefined
+  readonly messageId?: string | undefined
+  readonly attributes?: Attributes | undefined
+  /** False if the broker took nothing although nothing failed. Default true. */
+  readonly sent?: boolean | undefined
+}
+
+/** A send under way: one PRODUCER span that ends exactly once. */
+export interface Sending {
+  /** The caller's context with the span in it, for the client's own call. */
+  readonly context: Context
+  /**
+   * What to write into one message. A `traceparent` that the application set stays and is linked, unless it is that of
+   * the message being handled now: then headers were copied, and ours replace it (conventions §2).
+   */
+  stamp<C>(carrier?: C, getter?: TextMapGetter<C>): Stamp
+  /** Ends the span and counts the messages. Later calls do nothing. */
+  end(result?: SendResult): void
+}
+
+/** Starts the span of a send; `undefined` if no SDK is registered. Never throws. */
+export function beginSend(telemetry: Telemetry, outgoing: Outgoing): Sending | undefined {
+  const { log } = telemetry
+  const signals = safely(log, 'looking up the SDK', undefined, () => telemetry.signals())
+  if (signals === undefined) return undefined
+  const caller = contextApi.active()
+  const sent = safely(log, 'options.now()', Date.now(), () => Math.trunc(telemetry.options.now()))
+  const started = performance.now()
+  const span = startSpan(telemetry, signals, outgoing, caller)
+  const context = span === NO_SPAN ? caller : trace.setSpan(caller, span)
+  let ours: Stamp | undefined
+  let ended = false
+
+  function ownStamp(): Stamp {
+    if (ours !== undefined) return ours
+    const { sendBaggage, maxBaggageBytes } = telemetry.options
+    const fields = inject(context, signals!.propagator, { allow: sendBaggage, maxBytes: maxBaggageBytes }, log)
+    fields[WAYBILL_FIELD] = formatWaybill({ sent, origin: journeyOf(caller)?.origin ?? sent, ...(outgoing.op && { op: outgoing.op }) })
+    ours = { fields, replaces: new Set(Object.keys(fields)) }
+    return ours
+  }
+
+  return {
+    context,
+    stamp(carrier, getter) {
+      const stamp = ownStamp()
+      if (carrier === undefined || carrier === null || getter === undefined) return stamp
+      return safely(log, 'reading the headers of an outgoing message', stamp, () => {
+        const { creation } = extract(carrier, getter, signals.propagator, sent, log)
+        if (creation === undefined) return stamp
+        span.addLink({ context: creation })
+        const copied = isSame(creation, journeyOf(caller)?.creation)
+        return copied ? replacingAll(stamp, signals) : keepingContext(stamp)
+      })
+    },
+    end(result = {}) {
+      if (ended) return
+      ended = true
+      safely(log, 'ending a send span', undefined, () => {
+        finish(telemetry, signals, outgoing, span, result, (performance.now() - started) / 1000)
+      })
+    },
+  }
+}
+
+/**
+ * Runs one send: span, context, stamp, the client's own call, and the end of the span when that settles. The adapter's
+ * whole producer side, where a client has no confirm of its own.
+ *
+ * @param call gets the sending, `undefined` if no SDK is registered, and makes the client's call
+ * @param describe reads what the client answered: message id, partition, offset
+ */
+export function send<T>(
+  telemetry: Telemetry,
+  outgoing: Outgoing,
+  call: (sending: Sending | undefined) => T,
+  describe?: (answer: Awaited<T>) => SendResult,
+): T {
+  const sending = beginSend(telemetry, outgoing)
+  if (sending === undefined) return call(undefined)
+  return settle(
+    () => contextApi.with(sending.context, () => call(sending)),
+    (failure, answer) => {
+      if (failure !== undefined) sending.end({ failure })
+      else sending.end(safely(telemetry.log, 'reading the answer to a send', {}, () => describe?.(answer as Awaited<T>) ?? {}))
+    },
+  )
+}
+
+function startSpan(telemetry: Telemetry, signals: Signals, outgoing: Outgoing, caller: Context): Span {
+  return safely(telemetry.log, 'starting a send span', NO_SPAN, () => {
+    const attributes: Attributes = {
+      [ATTR_SYSTEM_NAME]: telemetry.scope.system,
+      [ATTR_OPERATION_NAME]: outgoing.operation,
+      [ATTR_OPERATION_TYPE]: 'send',
+    }
+    if (telemetry.options.compat) attributes[ATTR_SYSTEM] = telemetry.scope.system
+    describeDestination(attributes, outgoing.destination)
+    const span = signals.tracer.startSpan(
+      `${outgoing.operation} ${labelOf(outgoing.destination)}`,
+      { kind: SpanKind.PRODUCER, attributes },
+      caller,
+    )
+    if (span.isRecording()) {
+      if (outgoing.messageId !== undefined) span.setAttribute(ATTR_MESSAGE_ID, outgoing.messageId)
+      if (outgoing.conversationId !== undefined) span.setAttribute(ATTR_CONVERSATION_ID, outgoing.conversationId)
+      if (outgoing.count !== undefined && outgoing.count !== 1) span.setAttribute(ATTR_BATCH_COUNT, outgoing.count)
+      if (outgoing.details !== undefined) span.setAttributes(outgoing.details())
+    }
+    return span
+  })
+}
+
+function finish(
+  telemetry: Telemetry,
+  signals: Signals,
+  outgoing: Outgoing,
+  span: Span,
+  result: SendResult,
+  seconds: number,
+): void {
+  const { failure } = result
+  const errorType = result.errorType ?? (failure && errorTypeOf(failure.error))
+  try {
+    if (span.isRecording()) {
+      if (result.messageId !== undefined) span.setAttribute(ATTR_MESSAGE_ID, result.messageId)
+      if (result.attributes !== undefined) span.setAttributes(result.attributes)
+      if (errorType !== undefined) recordFailure(span, failure === undefined ? new Error(errorType) : failure.error, errorType)
+    }
+  } finally {
+    span.end()
+  }
+  const attributes: Attributes = {
+    [ATTR_SYSTEM_NAME]: telemetry.scope.system,
+    [ATTR_OPERATION_NAME]: outgoing.operation,
+  }
+  measureDestination(attributes, outgoing.destination)
+  measureFailure(attributes, errorType)
+  signals.instruments.operationDuration.record(seconds, attributes)
+  if (result.sent !== false) signals.instruments.sent.add(outgoing.count ?? 1, attributes)
+}
+
+function isSame(a: SpanContext, b: SpanContext | undefined): boolean {
+  return b !== undefined && a.traceId === b.traceId && a.spanId === b.spanId
+}
+
+/** The application's own trace context stays: of ours only the `waybill` field is written. */
+function keepingContext(stamp: Stamp): Stamp {
+  return { fields: { [WAYBILL_FIELD]: stamp.fields[WAYBILL_FIELD] as string }, replaces: new Set([WAYBILL_FIELD]) }
+}
+
+/** Headers copied from a consumed message: all its context goes, also what the current context does not write again. */
+function replacingAll(stamp: Stamp, signals: Signals): Stamp {
+  return { fields: stamp.fields, replaces: new Set([...stamp.replaces, ...signals.propagator.fields()]) }
+}

@@ -1,0 +1,78 @@
+import { isPlausible } from './waybill.ts'
+
+/** Whose clock gave the start of a wait. */
+export type Clock = 'producer' | 'broker'
+
+/** Why the wait of a message cannot be known. */
+export type UnknownReason =
+  | 'no_timestamp'
+  | 'redelivered'
+  | 'dead_lettered'
+  | 'rescheduled'
+  | 'flow_parent'
+  | 'replayed'
+  | 'interface_only'
+
+/** A moment (epoch ms) that an adapter offers as the start of the wait. `clock` is left out where the client cannot tell. */
+export interface TimeSource {
+  readonly at: number | undefined
+  readonly clock?: Clock
+}
+
+/** What an adapter knows about the start of a message's wait. */
+export interface Eligibility {
+  /** Sources in order of preference; `sent` stands for the producer's own stamp. The first plausible one is used. */
+  readonly times: readonly (TimeSource | 'sent')[]
+  /** Set when no source can give the start of *this* wait, e.g. on a redelivery. */
+  readonly unknown?: UnknownReason | undefined
+  /** Epoch ms before which the message was not to be delivered, because the application asked for a delay. */
+  readonly due?: number | undefined
+  /** That delay in ms. */
+  readonly scheduledDelay?: number | undefined
+}
+
+/** The wait of one message: known, honestly unknown, or contradicted by the clocks. All times are epoch ms. */
+export type Transit =
+  | {
+      readonly kind: 'known'
+      readonly from: number
+      readonly to: number
+      readonly clock?: Clock | undefined
+      readonly scheduledDelay?: number | undefined
+    }
+  | { readonly kind: 'unknown'; readonly reason: UnknownReason; readonly age?: number | undefined }
+  | { readonly kind: 'skew'; readonly from: number; readonly to: number }
+
+/**
+ * How long a message waited until `now`, from what its adapter knows and what its producer stamped. Pure arithmetic: a
+ * wrong number is worse than none, so anything doubtful is `unknown` (conventions §4).
+ */
+export function transitOf(eligibility: Eligibility, sent: number | undefined, now: number): Transit {
+  const source = firstPlausible(eligibility.times, sent, now)
+  if (eligibility.unknown !== undefined) {
+    return { kind: 'unknown', reason: eligibility.unknown, age: source && Math.max(0, now - source.at) }
+  }
+  if (source === undefined) return { kind: 'unknown', reason: 'no_timestamp' }
+  if (eligibility.due !== undefined && now < eligibility.due) {
+    // Delivered before it was due: promoted by hand, and nobody tells when.
+    return { kind: 'unknown', reason: 'rescheduled', age: Math.max(0, now - source.at) }
+  }
+  const from = Math.max(source.at, eligibility.due ?? 0)
+  if (now < from) return { kind: 'skew', from, to: now }
+  return { kind: 'known', from, to: now, clock: source.clock, scheduledDelay: eligibility.scheduledDelay }
+}
+
+function firstPlausible(
+  times: Eligibility['times'],
+  sent: number | undefined,
+  now: number,
+): { at: number; clock?: Clock | undefined } | undefined {
+  for (const time of times) {
+    if (time === 'sent') {
+      if (sent !== undefined) return { at: sent, clock: 'producer' }
+    } else if (time.at !== undefined && isPlausible(time.at, now)) {
+      return { at: time.at, clock: time.clock }
+    }
+  }
+  return undefined
+}
