@@ -1,0 +1,22 @@
+export const brokerNames = ['redis', 'rabbitmq', 'kafka'] as const
+export type BrokerName = (typeof brokerNames)[number]
+
+/** How a broker came to be: named by an environment variable, run as a container, or as a child process. */
+export type Origin = 'url' | 'container' | 'native'
+
+export interface Broker {
+  readonly name: BrokerName
+  /** A URL for Redis (`redis://…`) and RabbitMQ (`amqp://…`), a `host:port` list for Kafka. */
+  readonly url: string
+  /** What the broker itself answered in its protocol, never what we believe to have started. */
+  readonly version: string
+  readonly how: Origin
+  /** Ends the broker and removes what belonged to it; does nothing to a broker given by URL. Idempotent. */
+  stop(): Promise<void>
+}
+
+export interface MissingBroker {
+  readonly name: BrokerName
+  /** Why there is none, and what to do about it. */
+  readonly reason: string
+}

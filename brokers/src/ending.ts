@@ -1,0 +1,45 @@
+/** Something that must not outlive this process. */
+export interface Perishable {
+  /** The orderly end. */
+  stop(): Promise<void>
+  /** The last chance, when the process is already exiting: must be synchronous. */
+  kill(): void
+}
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+const perishables = new Set<Perishable>()
+
+/** Sees to it that `perishable` ends with this process, however that ends (but for SIGKILL). Returns the release. */
+export function endWithProcess(perishable: Perishable): () => void {
+  if (perishables.size === 0) listen()
+  perishables.add(perishable)
+  return () => {
+    if (perishables.delete(perishable) && perishables.size === 0) unlisten()
+  }
+}
+
+let ending = false
+
+async function onSignal(signal: NodeJS.Signals): Promise<void> {
+  if (ending) return // a terminal and a wrapper may both send it
+  ending = true
+  await Promise.allSettled(Array.from(perishables, (perishable) => perishable.stop()))
+  unlisten()
+  ending = false
+  // Somebody else who listens also decides when to end; without such a listener the signal does what it always does.
+  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
+}
+
+function onExit(): void {
+  for (const perishable of perishables) perishable.kill()
+}
+
+function listen(): void {
+  for (const signal of signals) process.on(signal, onSignal)
+  process.on('exit', onExit)
+}
+
+function unlisten(): void {
+  for (const signal of signals) process.off(signal, onSignal)
+  process.off('exit', onExit)
+}

@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import fs from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { endWithProcess } from '../ending.ts'
+import { untilReady } from '../handshake/ready.ts'
+import { findProgram } from './program.ts'
+
+export interface NativeBroker {
+  readonly url: string
+  readonly version: string
+  stop(): Promise<void>
+}
+
+export interface ChildRecipe {
+  readonly url: string
+  readonly program: string
+  readonly args: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
+  /** The broker's own folder; removed with it. */
+  readonly folder: string
+  greet(url: string): Promise<string>
+  readonly timeoutMs: number
+  /** Ends what the broker leaves behind. Synchronous, since it runs in an exit handler, too. */
+  afterwards?(): void
+}
+
+export function brokerFolder(name: string): Promise<string> {
+  return fs.mkdtemp(path.join(os.tmpdir(), `waybill-${name}-`))
+}
+
+/** Starts the program and waits until the broker answers. Nothing is left behind when that fails. */
+export async function startChild(recipe: ChildRecipe): Promise<NativeBroker> {
+  const child = spawnMortal(recipe)
+  const output = keepTail(child)
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve())
+    child.once('error', () => resolve())
+  })
+  const clear = () => {
+    recipe.afterwards?.()
+    rmSync(recipe.folder, { recursive: true, force: true })
+  }
+  const isGone = () => child.pid === undefined || child.exitCode !== null || child.signalCode !== null
+  const end = async () => {
+    child.kill('SIGTERM')
+    const patience = setTimeout(() => child.kill('SIGKILL'), 10_000)
+    if (!isGone()) await exited
+    clearTimeout(patience)
+    clear()
+    release()
+  }
+  let ended: Promise<void> | undefined
+  const stop = () => (ended ??= end())
+  const kill = () => {
+    child.kill('SIGKILL')
+    clear()
+  }
+  const release = endWithProcess({ stop, kill })
+
+  try {
+    const version = await untilReady(() => recipe.greet(recipe.url), {
+      timeoutMs: recipe.timeoutMs,
+      alive: () => {
+        if (isGone()) throw new Error(`${recipe.program} ended (${child.exitCode ?? child.signalCode ?? 'not started'})`)
+      },
+    })
+    return { url: recipe.url, version, stop }
+  } catch (error) {
+    await stop()
+    const said = output().trim()
+    throw new Error(said === '' ? (error as Error).message : `${(error as Error).message}; it said:\n${said}`, {
+      cause: error,
+    })
+  }
+}
+
+/** On Linux the kernel ends the child when this process dies, even of SIGKILL. */
+function spawnMortal({ program, args, env }: ChildRecipe): ChildProcess {
+  const setpriv = process.platform === 'linux' ? findProgram('setpriv') : undefined
+  const [command, ...rest] =
+    setpriv === undefined ? [program, ...args] : [setpriv, '--pdeathsig', 'KILL', '--', program, ...args]
+  return spawn(command!, rest, { stdio: ['ignore', 'pipe', 'pipe'], ...(env === undefined ? {} : { env }) })
+}
+
+/** Reads all the time: a full pipe would block the broker. */
+function keepTail(child: ChildProcess): () => string {
+  let tail = ''
+  const keep = (chunk: Buffer) => {
+    tail = (tail + chunk.toString()).slice(-2000)
+  }
+  child.stdout?.on('data', keep)
+  child.stderr?.on('data', keep)
+  return () => tail
+}

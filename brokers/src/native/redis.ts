@@ -1,0 +1,21 @@
+import { greetRedis } from '../handshake/redis.ts'
+import { freePort } from '../ports.ts'
+import { brokerFolder, type NativeBroker, startChild } from './child.ts'
+import { needProgram } from './program.ts'
+
+export async function nativeRedis(): Promise<NativeBroker> {
+  const program = needProgram('redis-server')
+  const port = await freePort()
+  const folder = await brokerFolder('redis')
+  return startChild({
+    url: `redis://127.0.0.1:${port}`,
+    program,
+    args: [
+      ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--daemonize', 'no'],
+      ...['--save', '', '--appendonly', 'no'],
+    ],
+    folder,
+    greet: greetRedis,
+    timeoutMs: 10_000,
+  })
+}

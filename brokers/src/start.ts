@@ -1,0 +1,105 @@
+import { type Broker, type BrokerName, type MissingBroker, type Origin, brokerNames } from './broker.ts'
+import { untilReady } from './handshake/ready.ts'
+import { remedy } from './missing.ts'
+import type { Recipe } from './recipe/recipe.ts'
+import { recipes } from './recipe/recipes.ts'
+
+export interface StartedBrokers {
+  readonly brokers: Partial<Record<BrokerName, Broker>>
+  readonly missing: readonly MissingBroker[]
+  stop(): Promise<void>
+}
+
+export interface StartOptions {
+  /** Gets one line per broker: name, version and how, or why it is missing. Default: standard output. */
+  readonly report?: (line: string) => void
+}
+
+/**
+ * Starts them side by side. A broker that cannot be had is in `missing` with its reason, see `requireBrokers`.
+ *
+ * @example
+ * const { brokers, stop } = await startBrokers(['redis', 'kafka'])
+ */
+export async function startBrokers(
+  names: readonly BrokerName[] = brokerNames,
+  { report = console.log }: StartOptions = {},
+): Promise<StartedBrokers> {
+  const brokers: Partial<Record<BrokerName, Broker>> = {}
+  const missing: MissingBroker[] = []
+  await Promise.all(
+    Array.from(new Set(names), async (name) => {
+      const since = performance.now()
+      try {
+        const broker = await startBroker(name)
+        brokers[name] = broker
+        const seconds = ((performance.now() - since) / 1000).toFixed(1)
+        report(`✔ ${name} ${broker.version}, ${origins[broker.how]} (${seconds} s)`)
+      } catch (error) {
+        const reason = (error as Error).message
+        missing.push({ name, reason })
+        report(`✖ ${name}: ${reason}`)
+      }
+    }),
+  )
+  let stopped: Promise<unknown> | undefined
+  const stop = async () => {
+    stopped ??= Promise.all(Object.values(brokers).map((broker) => broker.stop()))
+    await stopped
+  }
+  return { brokers, missing, stop }
+}
+
+const origins: Record<Origin, string> = {
+  url: 'given by URL',
+  container: 'in a container',
+  native: 'as a native process',
+}
+
+/**
+ * The first that can be had of: the one named by the environment, a container, a native process.
+ *
+ * @throws with all the reasons and the remedy when there is none.
+ */
+export async function startBroker(name: BrokerName): Promise<Broker> {
+  const recipe = recipes[name]
+  const given = process.env[recipe.variable]
+  if (given !== undefined && given !== '') return givenBroker(recipe, given)
+  const reasons: string[] = []
+  for (const [how, start] of [
+    ['container', startInContainer],
+    ['native', startNatively],
+  ] as const) {
+    try {
+      return { name, how, ...(await start(recipe)) }
+    } catch (error) {
+      reasons.push((error as Error).message)
+    }
+  }
+  throw new Error(`${reasons.join('; ')}. To have one: ${remedy(name, recipe.variable)}`)
+}
+
+/** A URL is an order: when nothing answers there, another broker in its place would only hide that. */
+async function givenBroker(recipe: Recipe, url: string): Promise<Broker> {
+  try {
+    const version = await untilReady(() => recipe.greet(url), { timeoutMs: 5_000 })
+    return { name: recipe.name, url, version, how: 'url', stop: async () => {} }
+  } catch (error) {
+    throw new Error(`${recipe.variable} is set, but ${(error as Error).message}`, { cause: error })
+  }
+}
+
+let docker: Promise<typeof import('./container.ts')> | undefined
+
+async function startInContainer(recipe: Recipe) {
+  // Loaded late, since Testcontainers is large; asked once, since the sweep must not run beside a start.
+  docker ??= import('./container.ts').then(async (container) => {
+    await container.prepareDocker()
+    return container
+  })
+  return (await docker).startContainer(recipe)
+}
+
+function startNatively(recipe: Recipe) {
+  return recipe.native()
+}
