@@ -36,8 +36,8 @@ export interface Subject {
   readonly systemName: string
   /** `{operation} ` of the span names, e.g. `send` and `process`. */
   readonly operations: { readonly send: string; readonly process: string }
-  /** Whether the client accepts this header value at all; the hostile table is filtered by it. */
-  accepts(value: unknown): boolean
+  /** Whether the client can send this header at all; the hostile table is filtered by it. */
+  accepts(value: unknown, name: string): boolean
   /** False where a carrier can hold a name only once, or an adapter has no place for application headers. */
   readonly applicationHeaders: boolean
   /** Whether the client delivers a message again after its handler failed. */

@@ -1,4 +1,4 @@
-import { context as contextApi, SpanKind, trace, type Attributes, type Context, type Link } from '@opentelemetry/api'
+import { context as contextApi, ROOT_CONTEXT, SpanKind, trace, type Attributes, type Context, type Link, type Span } from '@opentelemetry/api'
 import { labelOf, type Destination } from './destination.ts'
 import { safely } from './diag.ts'
 import { errorTypeOf } from './failure.ts'
@@ -17,7 +17,6 @@ import { ATTR_BATCH_COUNT, ATTR_DELIVERY_ATTEMPT, ATTR_LINKS_OMITTED, ATTR_TRANS
 import { settle } from './settle.ts'
 import { NO_SPAN } from './spans.ts'
 import type { Signals, Telemetry } from './telemetry.ts'
-import { ROOT_CONTEXT } from '@opentelemetry/api'
 
 /** What an adapter says about a batch that is handed over in one call. */
 export interface IncomingBatch {
@@ -96,7 +95,7 @@ export function processBatch<T>(telemetry: Telemetry, batch: IncomingBatch, hand
   )
 }
 
-function startSpan(telemetry: Telemetry, signals: Signals, batch: IncomingBatch, arrivals: readonly Arrival[]) {
+function startSpan(telemetry: Telemetry, signals: Signals, batch: IncomingBatch, arrivals: readonly Arrival[]): Span {
   const attributes = creationAttributes(telemetry, batch)
   attributes[ATTR_BATCH_COUNT] = batch.messages.length
   const { links, omitted } = linksOf(arrivals, telemetry.options.maxLinks)

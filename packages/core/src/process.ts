@@ -1,5 +1,6 @@
 import {
   context as contextApi,
+  ROOT_CONTEXT,
   SpanKind,
   trace,
   type Attributes,
@@ -126,10 +127,13 @@ export function beginArrived(telemetry: Telemetry, signals: Signals, arrival: Ar
   const { incoming, extracted, trust } = arrival
   recordTransit(telemetry, signals, arrival)
   const started = performance.now()
-  const base = contextWithBaggage(trust, extracted.context, telemetry.options.acceptBaggage)
+  const base = safely(telemetry.log, 'reading baggage', ROOT_CONTEXT, () =>
+    contextWithBaggage(trust, extracted.context, telemetry.options.acceptBaggage),
+  )
   const span = startSpan(telemetry, signals, arrival, base)
   let context = span === NO_SPAN ? base : trace.setSpan(base, span)
-  if (trust === 'continue') context = withJourney(context, { origin: extracted.waybill.origin, creation: extracted.creation })
+  const { origin, sent } = extracted.waybill
+  if (trust === 'continue') context = withJourney(context, { origin: origin ?? sent, creation: extracted.creation })
   let ended = false
   return {
     context,

@@ -1,0 +1,23 @@
+// OpenTelemetry's current line: API 1.10 with SDK 3.
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
+import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core'
+import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
+import { AlwaysOffSampler, AlwaysOnSampler, ParentBasedSampler, TracerProvider, type SpanProcessor } from '@opentelemetry/sdk-trace'
+import type { OtelSdk } from '../sdk-line.ts'
+
+export const sdk: OtelSdk = {
+  line: 3,
+  apiVersion: '1.10.0',
+  contextManager: () => new AsyncLocalStorageContextManager(),
+  propagator: () => new CompositePropagator({ propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()] }),
+  tracerProvider: (processor, sampled) =>
+    new TracerProvider({
+      spanProcessors: [processor as unknown as SpanProcessor],
+      sampler: sampled ? new ParentBasedSampler({ root: new AlwaysOnSampler() }) : new AlwaysOffSampler(),
+    }),
+  meter() {
+    const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
+    const provider = new MeterProvider({ readers: [new PeriodicExportingMetricReader({ exporter })] })
+    return { provider, flush: () => provider.forceFlush(), exported: () => exporter.getMetrics() as never, shutdown: () => provider.shutdown() }
+  },
+}

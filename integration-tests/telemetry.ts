@@ -1,0 +1,61 @@
+import { context, diag, DiagLogLevel, metrics, propagation, trace, type DiagLogFunction } from '@opentelemetry/api'
+import { resetWarnings, spanRecorder, type SpanRecorder } from '@waybill/core/testing'
+import { sdk } from '#otel-sdk'
+import type { HistogramValue } from './sdk-line.ts'
+
+/** One series of one metric, as the SDK exported it. */
+export interface Series {
+  readonly name: string
+  readonly unit: string
+  readonly attributes: Record<string, unknown>
+  readonly value: number | HistogramValue
+}
+
+/** The SDK of this cell, registered globally, with what it has seen. */
+export interface TestTelemetry {
+  readonly recorder: SpanRecorder
+  /** Lines that went to `diag` at level warn or above. */
+  readonly warnings: readonly string[]
+  /** All series of a metric so far. */
+  series(name: string): Promise<readonly Series[]>
+  uninstall(): Promise<void>
+}
+
+/**
+ * Registers this cell's SDK. Each test has its own, so that nothing is seen twice; adapters look the providers up at
+ * every use, therefore long-lived clients follow.
+ */
+export function installSdk({ sampled = true }: { readonly sampled?: boolean } = {}): TestTelemetry {
+  const recorder = spanRecorder()
+  const warnings: string[] = []
+  const keep: DiagLogFunction = (...parts) => void warnings.push(parts.map(String).join(' '))
+  const ignore: DiagLogFunction = () => undefined
+  resetWarnings()
+  diag.setLogger({ error: keep, warn: keep, info: ignore, debug: ignore, verbose: ignore }, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true })
+  const meter = sdk.meter()
+  context.setGlobalContextManager(sdk.contextManager().enable())
+  propagation.setGlobalPropagator(sdk.propagator())
+  trace.setGlobalTracerProvider(sdk.tracerProvider(recorder, sampled))
+  metrics.setGlobalMeterProvider(meter.provider)
+  return {
+    recorder,
+    warnings,
+    async series(name) {
+      await meter.flush()
+      const last = meter.exported().at(-1)
+      return (last?.scopeMetrics ?? []).flatMap((scope) =>
+        scope.metrics
+          .filter((metric) => metric.descriptor.name === name)
+          .flatMap((metric) => metric.dataPoints.map((point) => ({ name, unit: metric.descriptor.unit, attributes: point.attributes, value: point.value }))),
+      )
+    },
+    async uninstall() {
+      trace.disable()
+      context.disable()
+      propagation.disable()
+      metrics.disable()
+      diag.disable()
+      await meter.shutdown()
+    },
+  }
+}
