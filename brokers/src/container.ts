@@ -1,5 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { type BoundPorts, GenericContainer, getContainerRuntimeClient, type WaitStrategy } from 'testcontainers'
+import {
+  type BoundPorts,
+  GenericContainer,
+  getContainerRuntimeClient,
+  type WaitStrategy,
+} from 'testcontainers'
 import { endWithProcess } from './ending.ts'
 import { untilReady } from './handshake/ready.ts'
 import { OWNER_LABEL, isDeadOwner, ownerOf } from './owner.ts'
@@ -34,7 +39,8 @@ export async function startContainer(recipe: Recipe): Promise<BrokerContainer> {
       return await startOn(recipe, await freePort())
     } catch (error) {
       // Between our finding a free port and Docker's taking it, somebody else may have.
-      if (attempt === 3 || !/port is already allocated|address already in use/i.test(String(error))) throw error
+      if (attempt === 3 || !/port is already allocated|address already in use/i.test(String(error)))
+        throw error
     }
   }
 }
@@ -42,15 +48,15 @@ export async function startContainer(recipe: Recipe): Promise<BrokerContainer> {
 async function startOn(recipe: Recipe, port: number): Promise<BrokerContainer> {
   const runtime = await getContainerRuntimeClient()
   const host = loopback(runtime.info.containerRuntime.host)
-  const { image, port: inside = port, environment, files = [], url: urlOf } = recipe.container
-  const url = urlOf(host, port)
+  const { image, port: inside = port, files = [] } = recipe.container
+  const url = recipe.container.url(host, port)
   let version = 'unknown'
   let stop: () => Promise<void> = async () => {}
 
   const container = new FixedPortContainer(image)
     .withFixedPort(inside, port, host === '127.0.0.1')
     .withLabels({ [OWNER_LABEL]: ownerOf() })
-    .withEnvironment(environment?.(host, port) ?? {})
+    .withEnvironment(recipe.container.environment?.(host, port) ?? {})
     .withStartupTimeout(STARTUP_MS)
     .withWaitStrategy(
       new HandshakeWait(async (raw) => {
@@ -86,7 +92,9 @@ class FixedPortContainer extends GenericContainer {
   withFixedPort(container: number, host: number, onLoopback: boolean): this {
     this.withExposedPorts({ container, host })
     if (onLoopback) {
-      this.hostConfig.PortBindings = { [`${container}/tcp`]: [{ HostIp: '127.0.0.1', HostPort: String(host) }] }
+      this.hostConfig.PortBindings = {
+        [`${container}/tcp`]: [{ HostIp: '127.0.0.1', HostPort: String(host) }],
+      }
     }
     return this
   }

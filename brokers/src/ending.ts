@@ -20,8 +20,11 @@ export function endWithProcess(perishable: Perishable): () => void {
 
 let ending = false
 
-async function onSignal(signal: NodeJS.Signals): Promise<void> {
-  if (ending) return // a terminal and a wrapper may both send it
+function onSignal(signal: NodeJS.Signals): void {
+  if (!ending) void endOf(signal) // a terminal and a wrapper may both send it
+}
+
+async function endOf(signal: NodeJS.Signals): Promise<void> {
   ending = true
   await Promise.allSettled(Array.from(perishables, (perishable) => perishable.stop()))
   unlisten()

@@ -7,7 +7,12 @@ export interface KafkaAddresses {
 }
 
 /** One KRaft node that is broker and controller, small and quick to start. */
-export function kafkaSettings({ listen, advertise, controller, dataFolder }: KafkaAddresses): Record<string, string> {
+export function kafkaSettings({
+  listen,
+  advertise,
+  controller,
+  dataFolder,
+}: KafkaAddresses): Record<string, string> {
   return {
     'process.roles': 'broker,controller',
     'node.id': '1',

@@ -35,7 +35,10 @@ export function exchange<T>(
       socket.destroy()
       reject(error)
     }
-    const timer = setTimeout(() => fail(new Error(`${host}:${port} did not answer in ${timeoutMs} ms`)), timeoutMs)
+    const timer = setTimeout(
+      () => fail(new Error(`${host}:${port} did not answer in ${timeoutMs} ms`)),
+      timeoutMs,
+    )
     socket.on('error', (error: NodeJS.ErrnoException) =>
       fail(new Error(`${host}:${port}: ${error.code ?? error.message}`, { cause: error })),
     )

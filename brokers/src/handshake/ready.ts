@@ -15,7 +15,9 @@ export async function untilReady(greet: () => Promise<string>, options: ReadyOpt
       return await greet()
     } catch (error) {
       if (Date.now() > deadline) {
-        throw new Error(`not ready after ${options.timeoutMs / 1000} s: ${(error as Error).message}`, { cause: error })
+        throw new Error(`not ready after ${options.timeoutMs / 1000} s: ${(error as Error).message}`, {
+          cause: error,
+        })
       }
     }
     await sleep(50)

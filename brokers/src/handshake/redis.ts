@@ -32,7 +32,9 @@ function parseRedisUrl(url: string): { address: Address; username: string; passw
 }
 
 function command(words: string[]): Buffer {
-  return Buffer.from(`*${words.length}\r\n${words.map((w) => `$${Buffer.byteLength(w)}\r\n${w}\r\n`).join('')}`)
+  return Buffer.from(
+    `*${words.length}\r\n${words.map((w) => `$${Buffer.byteLength(w)}\r\n${w}\r\n`).join('')}`,
+  )
 }
 
 /** The complete ones of a row of simple strings, errors (with their `-`) and bulk strings: all that we ask for. */

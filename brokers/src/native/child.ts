@@ -63,16 +63,20 @@ export async function startChild(recipe: ChildRecipe): Promise<NativeBroker> {
     const version = await untilReady(() => recipe.greet(recipe.url), {
       timeoutMs: recipe.timeoutMs,
       alive: () => {
-        if (isGone()) throw new Error(`${recipe.program} ended (${child.exitCode ?? child.signalCode ?? 'not started'})`)
+        if (isGone())
+          throw new Error(`${recipe.program} ended (${child.exitCode ?? child.signalCode ?? 'not started'})`)
       },
     })
     return { url: recipe.url, version, stop }
   } catch (error) {
     await stop()
     const said = output().trim()
-    throw new Error(said === '' ? (error as Error).message : `${(error as Error).message}; it said:\n${said}`, {
-      cause: error,
-    })
+    throw new Error(
+      said === '' ? (error as Error).message : `${(error as Error).message}; it said:\n${said}`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 

@@ -31,10 +31,11 @@ export async function nativeKafka(): Promise<NativeBroker> {
   const properties = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`)
   await fs.writeFile(at('server.properties'), properties.join(''))
   await fs.writeFile(at('log4j2.properties'), logSettings)
-  const jvm = [
-    ...['-cp', path.join(libs, '*'), `-Dlog4j2.configurationFile=file:${at('log4j2.properties')}`],
-    ...['-Xms64m', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Djava.awt.headless=true'],
-  ]
+  const small = '-Xms64m -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djava.awt.headless=true'.split(
+    ' ',
+  )
+  const logging = `-Dlog4j2.configurationFile=file:${at('log4j2.properties')}`
+  const jvm = ['-cp', path.join(libs, '*'), logging, ...small]
   await formatStorage(java, jvm, at('server.properties'))
   return startChild({
     url: `127.0.0.1:${port}`,

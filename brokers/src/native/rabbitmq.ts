@@ -59,7 +59,8 @@ function serverProgram(): string {
   } catch {
     const found = findProgram('rabbitmq-server')
     // The wrapper would start, as another user, a broker that reads none of our settings.
-    if (found === undefined || found.startsWith('/usr/sbin/')) throw new Error('rabbitmq-server is not installed')
+    if (found === undefined || found.startsWith('/usr/sbin/'))
+      throw new Error('rabbitmq-server is not installed')
     return found
   }
 }

@@ -10,10 +10,9 @@ export async function nativeRedis(): Promise<NativeBroker> {
   return startChild({
     url: `redis://127.0.0.1:${port}`,
     program,
-    args: [
-      ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--daemonize', 'no'],
-      ...['--save', '', '--appendonly', 'no'],
-    ],
+    args: `--port ${port} --bind 127.0.0.1 --daemonize no --appendonly no`
+      .split(' ')
+      .concat('--save', '', '--dir', folder),
     folder,
     greet: greetRedis,
     timeoutMs: 10_000,

@@ -27,6 +27,9 @@ export const kafka: Recipe = {
 /** The image turns `KAFKA_PROCESS_ROLES` into `process.roles`. */
 function asEnvironment(settings: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(settings).map(([key, value]) => [`KAFKA_${key.toUpperCase().replaceAll('.', '_')}`, value]),
+    Object.entries(settings).map(([key, value]) => [
+      `KAFKA_${key.toUpperCase().replaceAll('.', '_')}`,
+      value,
+    ]),
   )
 }

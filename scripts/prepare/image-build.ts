@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { run } from '../command.ts'
+import { root } from '../toolchain.mjs'
+import { isDebian } from './debian.ts'
+import { kafkaJars } from './kafka-jars.ts'
+
+type Log = (text: string) => void
+
+const SUITE = 'trixie' // Redis 8.0 and RabbitMQ 4.0
+const system = 'base-files dash bash coreutils grep sed mawk hostname libc-bin' // libc-bin: the locale that Redis needs
+const packages = `${system} redis-server rabbitmq-server openjdk-21-jre-headless`.split(' ')
+const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+interface Image {
+  readonly name: string
+  /** Dockerfile instructions. */
+  readonly changes: readonly string[]
+}
+
+const images: readonly Image[] = [
+  {
+    name: 'redis:8',
+    changes: [
+      'WORKDIR /data',
+      'EXPOSE 6379',
+      'CMD ["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--save", ""]',
+    ],
+  },
+  {
+    name: 'rabbitmq:4',
+    changes: [
+      'EXPOSE 5672',
+      'ENV HOME=/var/lib/rabbitmq', // where rabbitmqctl, too, finds the Erlang cookie
+      'ENV RABBITMQ_NODENAME=rabbit@localhost',
+      'CMD ["rabbitmq-entrypoint"]',
+    ],
+  },
+  { name: 'apache/kafka:4.3.0', changes: ['EXPOSE 9092', 'CMD ["kafka-entrypoint"]'] },
+]
+
+const RECIPE_LABEL = 'waybill.recipe'
+
+/** True when the images were built by the very files that would build them now. */
+export async function builtImagesAreHere(prefix: string): Promise<boolean> {
+  try {
+    const format = `{{index .Config.Labels "${RECIPE_LABEL}"}}`
+    const names = images.map((image) => `${prefix}/${image.name}`)
+    const labels = await run('docker', ['image', 'inspect', '--format', format, ...names])
+    return labels
+      .trim()
+      .split('\n')
+      .every((label) => label === recipeDigest())
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Images under the official names behind `prefix`, from Debian packages and Maven artifacts: no registry, no builder. All
+ * share one layer.
+ */
+export async function buildImages(prefix: string, log: Log): Promise<void> {
+  if (!isDebian() && process.env['DEBIAN_MIRROR'] === undefined) {
+    throw new Error(
+      'the registry did not give them, and only Debian can build them; check the network and try again',
+    )
+  }
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'waybill-images-'))
+  try {
+    const fileSystem = path.join(folder, 'root')
+    fs.mkdirSync(fileSystem)
+    const script = path.join(root, 'scripts/images/debian-root.sh')
+    const [kafkaHome] = await Promise.all([
+      kafkaJars(),
+      run('bash', [script, SUITE, fileSystem, ...packages], { log }),
+    ])
+    furnish(fileSystem, kafkaHome)
+    await importImages(fileSystem, prefix, log)
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** What maintainer scripts would have done, and the entry points. */
+function furnish(fileSystem: string, kafkaHome: string): void {
+  const at = (name: string) => path.join(fileSystem, name)
+  fs.cpSync(path.join(root, 'scripts/images/overlay'), fileSystem, { recursive: true, force: true })
+  fs.cpSync(path.join(kafkaHome, 'libs'), at('opt/kafka/libs'), { recursive: true })
+  for (const folder of [
+    'data',
+    'var/lib/rabbitmq',
+    'var/log/rabbitmq',
+    'etc/rabbitmq/conf.d',
+    'tmp',
+    'var/tmp',
+  ]) {
+    fs.mkdirSync(at(folder), { recursive: true })
+  }
+  for (const folder of ['tmp', 'var/tmp']) fs.chmodSync(at(folder), 0o1777)
+  fs.rmSync(at('usr/bin/awk'), { force: true })
+  fs.symlinkSync('mawk', at('usr/bin/awk'))
+  const java = fs.globSync('usr/lib/jvm/java-*-openjdk-*/bin/java', { cwd: fileSystem })[0]
+  if (java === undefined) throw new Error('the Java package has no bin/java')
+  fs.rmSync(at('usr/bin/java'), { force: true })
+  fs.symlinkSync(`/${java}`, at('usr/bin/java'))
+}
+
+async function importImages(fileSystem: string, prefix: string, log: Log): Promise<void> {
+  const base = `${prefix}/brokers:${SUITE}`
+  const changes = ['ENV LANG=C.UTF-8', `ENV PATH=${searchPath}`, `LABEL ${RECIPE_LABEL}=${recipeDigest()}`]
+  await pipeline(
+    ['tar', '-C', fileSystem, '--numeric-owner', '--owner=0', '--group=0', '-c', '.'],
+    ['docker', 'import', ...changes.flatMap((change) => ['-c', change]), '-', base],
+    log,
+  )
+  await Promise.all(
+    images.map(async ({ name, changes }) => {
+      const container = (await run('docker', ['create', base, '/bin/true'], { log })).trim()
+      const options = changes.flatMap((change) => ['-c', change])
+      await run('docker', ['commit', ...options, container, `${prefix}/${name}`], { log })
+      await run('docker', ['rm', container], { log })
+    }),
+  )
+}
+
+/** The shell does the piping: half a gigabyte need not pass through this process. */
+function pipeline(from: string[], to: string[], log: Log): Promise<string> {
+  const quote = (words: string[]) => words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
+  return run('bash', ['-o', 'pipefail', '-c', `${quote(from)} | ${quote(to)}`], { log })
+}
+
+function recipeDigest(): string {
+  const folder = path.join(root, 'scripts/images')
+  const files = fs
+    .readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+  const inputs = [...files.map((file) => path.join(file.parentPath, file.name)), import.meta.filename].sort()
+  const hash = createHash('sha256')
+  for (const file of inputs) hash.update(fs.readFileSync(file))
+  return hash.digest('hex').slice(0, 12)
+}

@@ -1,0 +1,70 @@
+// `npm test` after the preparations: every check, then the tests, then one line of numbers.
+// usage: verify.ts [arguments for vitest: then only the tests run]
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { run } from './command.ts'
+import { step } from './step.mjs'
+import { countTests, summaryLine } from './test-counts.ts'
+import { root } from './toolchain.mjs'
+
+interface Check {
+  readonly title: string
+  readonly command: readonly [string, ...string[]]
+}
+
+const build: Check = {
+  title: 'Build, types, packages',
+  command: ['turbo', 'run', 'build', 'typecheck', 'check:pkg'],
+}
+
+/** Independent of each other; all but the build need its output at most. */
+const checks: readonly Check[] = [
+  { title: 'Lint', command: ['pnpm', 'run', 'lint'] },
+  { title: 'Format', command: ['pnpm', 'run', 'format:check'] },
+  { title: 'Unused code and dependencies', command: ['pnpm', 'run', 'unused'] },
+  { title: 'Lockfile complete for every platform', command: ['node', 'scripts/check-lockfile.mjs'] },
+  { title: 'Packed tarballs in an empty project', command: ['node', 'scripts/check-tarballs.mjs'] },
+]
+
+const vitestArguments = process.argv.slice(2)
+const failed: string[] = []
+if (vitestArguments.length === 0) {
+  await perform(build)
+  for (const check of checks) await perform(check)
+}
+const { counts, exitCode } = await runVitest(vitestArguments)
+if (failed.length > 0) console.log(`✖ Checks failed: ${failed.join(', ')}`)
+console.log(summaryLine(counts))
+process.exitCode = failed.length > 0 ? 1 : exitCode
+
+async function perform({ title, command: [command, ...args] }: Check): Promise<void> {
+  try {
+    await step(title, (log) => run(command, args, { log, cwd: root }))
+  } catch {
+    failed.push(title)
+  }
+}
+
+async function runVitest(args: readonly string[]) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'waybill-vitest-'))
+  const report = path.join(folder, 'report.json')
+  try {
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+    const vitest = spawn('vitest', ['run', ...reporters, ...args], {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      shell: process.platform === 'win32',
+    })
+    const [code] = (await once(vitest, 'exit')) as [number | null]
+    const exitCode = code ?? 1
+    return {
+      counts: countTests(fs.existsSync(report) ? fs.readFileSync(report, 'utf8') : '', exitCode),
+      exitCode,
+    }
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true })
+  }
+}
