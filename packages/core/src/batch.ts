@@ -105,7 +105,10 @@ function startSpan(telemetry: Telemetry, signals: Signals, batch: IncomingBatch,
     { kind: SpanKind.CONSUMER, attributes, links },
     ROOT_CONTEXT,
   )
-  if (span.isRecording() && batch.details !== undefined) span.setAttributes(batch.details())
+  const { details } = batch
+  if (span.isRecording() && details !== undefined) {
+    safely(telemetry.log, 'describing a batch span', undefined, () => { span.setAttributes(details()) })
+  }
   return span
 }
 

@@ -171,7 +171,7 @@ export function process<T>(telemetry: Telemetry, incoming: Incoming, handler: ()
 function startSpan(telemetry: Telemetry, signals: Signals, arrival: Arrival, base: Context): Span {
   const { log } = telemetry
   const { incoming, extracted, trust, relation } = arrival
-  return safely(log, 'starting a process span', NO_SPAN, () => {
+  const span = safely(log, 'starting a process span', NO_SPAN, () => {
     const creation = trust === 'ignore' ? undefined : extracted.creation
     const isChild = creation !== undefined && trust === 'continue' && relation === 'parent' && incoming.rootReason === undefined
     const attributes = creationAttributes(telemetry, incoming)
@@ -182,14 +182,14 @@ function startSpan(telemetry: Telemetry, signals: Signals, arrival: Arrival, bas
     }
     const links: Link[] = creation === undefined ? [] : [{ context: creation }]
     const receive = incoming.operationType === 'receive'
-    const span = signals.tracer.startSpan(
+    return signals.tracer.startSpan(
       `${incoming.operation} ${labelOf(incoming.destination)}`,
       { kind: receive ? SpanKind.CLIENT : SpanKind.CONSUMER, attributes, links },
       isChild ? trace.setSpanContext(base, creation) : base,
     )
-    if (span.isRecording()) describe(span, arrival)
-    return span
   })
+  if (span.isRecording()) safely(log, 'describing a process span', undefined, () => { describe(span, arrival) })
+  return span
 }
 
 /** What samplers want to know, given at span creation. */

@@ -16,13 +16,14 @@ const PROBE_SPAN = { traceId: '1'.repeat(32), spanId: '1'.repeat(16), traceFlags
 /** Says, once per process, that nothing is recorded and why: no SDK, or an SDK in another copy of the API. */
 export function reportNoSdk(log: DiagLogger): void {
   const registered = (globalThis as Record<symbol, unknown>)[Symbol.for('opentelemetry.js.api.1')] as
-    | { trace?: unknown; version?: string }
+    | { trace?: unknown; version?: string; diag?: DiagLogger }
     | undefined
   if (registered?.trace === undefined) {
     warnOnce(log, 'no SDK', 'No OpenTelemetry SDK is registered: messages pass through untraced. Start the SDK first.')
   } else {
+    // Our copy of the API cannot see the application's diag logger either: the line goes to that one directly.
     warnOnce(
-      log,
+      typeof registered.diag?.warn === 'function' ? registered.diag : log,
       'two API copies',
       `An OpenTelemetry SDK is registered with another copy of @opentelemetry/api (${registered.version}): nothing is traced. Run "npm ls @opentelemetry/api" and bring it down to one.`,
     )

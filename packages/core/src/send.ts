@@ -137,7 +137,7 @@ export function send<T>(
 }
 
 function startSpan(telemetry: Telemetry, signals: Signals, outgoing: Outgoing, caller: Context): Span {
-  return safely(telemetry.log, 'starting a send span', NO_SPAN, () => {
+  const span = safely(telemetry.log, 'starting a send span', NO_SPAN, () => {
     const attributes: Attributes = {
       [ATTR_SYSTEM_NAME]: telemetry.scope.system,
       [ATTR_OPERATION_NAME]: outgoing.operation,
@@ -145,19 +145,18 @@ function startSpan(telemetry: Telemetry, signals: Signals, outgoing: Outgoing, c
     }
     if (telemetry.options.compat) attributes[ATTR_SYSTEM] = telemetry.scope.system
     describeDestination(attributes, outgoing.destination)
-    const span = signals.tracer.startSpan(
-      `${outgoing.operation} ${labelOf(outgoing.destination)}`,
-      { kind: SpanKind.PRODUCER, attributes },
-      caller,
-    )
-    if (span.isRecording()) {
-      if (outgoing.messageId !== undefined) span.setAttribute(ATTR_MESSAGE_ID, outgoing.messageId)
-      if (outgoing.conversationId !== undefined) span.setAttribute(ATTR_CONVERSATION_ID, outgoing.conversationId)
-      if (outgoing.count !== undefined && outgoing.count !== 1) span.setAttribute(ATTR_BATCH_COUNT, outgoing.count)
-      if (outgoing.details !== undefined) span.setAttributes(outgoing.details())
-    }
-    return span
+    const name = `${outgoing.operation} ${labelOf(outgoing.destination)}`
+    return signals.tracer.startSpan(name, { kind: SpanKind.PRODUCER, attributes }, caller)
   })
+  if (span.isRecording()) safely(telemetry.log, 'describing a send span', undefined, () => { describe(span, outgoing) })
+  return span
+}
+
+function describe(span: Span, outgoing: Outgoing): void {
+  if (outgoing.messageId !== undefined) span.setAttribute(ATTR_MESSAGE_ID, outgoing.messageId)
+  if (outgoing.conversationId !== undefined) span.setAttribute(ATTR_CONVERSATION_ID, outgoing.conversationId)
+  if (outgoing.count !== undefined && outgoing.count !== 1) span.setAttribute(ATTR_BATCH_COUNT, outgoing.count)
+  if (outgoing.details !== undefined) span.setAttributes(outgoing.details())
 }
 
 function finish(
