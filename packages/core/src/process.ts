@@ -49,6 +49,13 @@ export interface Incoming<C = unknown> extends Eligibility {
   readonly operation: string
   /** `process` (default) gives a CONSUMER span, `receive` a CLIENT span. */
   readonly operationType?: 'process' | 'receive' | undefined
+  /**
+   * `performance.now()` at which the operation began, where its span can only be made afterwards: a fetch knows its
+   * message when it has it. The wait ends all the same when the message is there. Default: now.
+   */
+  readonly since?: number | undefined
+  /** A receive span has timed and counted this delivery already: only the work on it is recorded. Default false. */
+  readonly received?: boolean | undefined
   readonly destination: Destination
   readonly carrier: C
   readonly getter: TextMapGetter<C>
@@ -125,8 +132,8 @@ export function beginProcess(telemetry: Telemetry, incoming: Incoming): Processi
 /** `beginProcess` for a message that has been judged already, such as one of a batch. */
 export function beginArrived(telemetry: Telemetry, signals: Signals, arrival: Arrival): Processing {
   const { incoming, extracted, trust } = arrival
-  recordTransit(telemetry, signals, arrival)
-  const started = performance.now()
+  if (incoming.received !== true) recordTransit(telemetry, signals, arrival)
+  const started = incoming.since ?? performance.now()
   const base = safely(telemetry.log, 'reading baggage', ROOT_CONTEXT, () =>
     contextWithBaggage(trust, extracted.context, telemetry.options.acceptBaggage),
   )
@@ -145,7 +152,8 @@ export function beginArrived(telemetry: Telemetry, signals: Signals, arrival: Ar
         endSpan(span, result)
         const seconds = (performance.now() - started) / 1000
         const { failure } = result
-        measure(telemetry, signals, incoming, seconds, result.errorType ?? (failure && errorTypeOf(failure.error)))
+        const errorType = result.errorType ?? (failure && errorTypeOf(failure.error))
+        measure(telemetry, signals, incoming, seconds, errorType, incoming.received === true ? 0 : 1)
       })
     },
   }
@@ -182,9 +190,10 @@ function startSpan(telemetry: Telemetry, signals: Signals, arrival: Arrival, bas
     }
     const links: Link[] = creation === undefined ? [] : [{ context: creation }]
     const receive = incoming.operationType === 'receive'
+    const startTime = incoming.since === undefined ? undefined : new Date(Date.now() - (performance.now() - incoming.since))
     return signals.tracer.startSpan(
       `${incoming.operation} ${labelOf(incoming.destination)}`,
-      { kind: receive ? SpanKind.CLIENT : SpanKind.CONSUMER, attributes, links },
+      { kind: receive ? SpanKind.CLIENT : SpanKind.CONSUMER, attributes, links, ...(startTime && { startTime }) },
       isChild ? trace.setSpanContext(base, creation) : base,
     )
   })
@@ -211,12 +220,16 @@ function describe(span: Span, { incoming, transit }: Arrival): void {
   if (incoming.messageId !== undefined) span.setAttribute(ATTR_MESSAGE_ID, incoming.messageId)
   if (incoming.conversationId !== undefined) span.setAttribute(ATTR_CONVERSATION_ID, incoming.conversationId)
   if (incoming.attempt !== undefined) span.setAttribute(ATTR_DELIVERY_ATTEMPT, incoming.attempt)
+  if (incoming.received !== true) describeTransit(span, transit)
+  if (incoming.details !== undefined) span.setAttributes(incoming.details())
+}
+
+function describeTransit(span: Span, transit: Transit): void {
   if (transit.kind === 'known') span.setAttribute(ATTR_TRANSIT_TIME, (transit.to - transit.from) / 1000)
   if (transit.kind === 'unknown') {
     span.setAttribute(ATTR_TRANSIT_UNKNOWN, transit.reason)
     if (transit.age !== undefined) span.setAttribute(ATTR_MESSAGE_AGE, transit.age / 1000)
   }
-  if (incoming.details !== undefined) span.setAttributes(incoming.details())
 }
 
 /** Records the wait of one message: histogram points always, a span where the trace is sampled and believed. */

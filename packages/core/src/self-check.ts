@@ -65,3 +65,10 @@ export function reportAutoInstrumented(log: DiagLogger, instrumentation: string)
 export function isAutoInstrumented(method: unknown): boolean {
   return typeof method === 'function' && (method as { __wrapped?: unknown }).__wrapped === true
 }
+
+/** The method beneath an OpenTelemetry instrumentation, or the method itself. For calls that suppression does not reach. */
+export function uninstrumented<M>(method: M): M {
+  if (!isAutoInstrumented(method)) return method
+  const { __original: original } = method as { __original?: unknown }
+  return typeof original === 'function' ? (original as M) : method
+}
