@@ -34,7 +34,7 @@ export interface ProcessingBatch {
   readonly context: Context
   /**
    * Runs `handler` for the message at `index` in a Process span, context and baggage of its own. Its wait then ends here,
-   * not at the start of the batch.
+   * not at the start of the batch. Run once more, it is the next attempt; wait and delivery are not counted again.
    */
   run<T>(index: number, handler: () => T): T
   /** Ends the batch's span; records the wait of every message that was not run by itself. Later calls do nothing. */
@@ -53,6 +53,7 @@ export function beginBatch(telemetry: Telemetry, batch: IncomingBatch): Processi
   const started = performance.now()
   const arrivals: (Arrival | undefined)[] = batch.messages.map((message) => arrivalOf(telemetry, signals, message, now))
   const span = safely(log, 'starting a batch span', NO_SPAN, () => startSpan(telemetry, signals, batch, arrivals as Arrival[]))
+  const runs = new Map<number, number>()
   let ended = false
   return {
     context: span === NO_SPAN ? ROOT_CONTEXT : trace.setSpan(ROOT_CONTEXT, span),
@@ -60,8 +61,14 @@ export function beginBatch(telemetry: Telemetry, batch: IncomingBatch): Processi
       const message = batch.messages[index]
       if (message === undefined) return handler()
       const reached = safely(log, 'options.now()', Date.now(), options.now)
+      const earlier = runs.get(index) ?? 0
+      runs.set(index, earlier + 1)
+      // Run before, or counted when the batch ended.
+      const received = arrivals[index] === undefined
       arrivals[index] = undefined
-      const processing = beginArrived(telemetry, signals, arrivalOf(telemetry, signals, message, reached))
+      const attempt = message.attempt === undefined ? undefined : message.attempt + earlier
+      const arrival = arrivalOf(telemetry, signals, received ? { ...message, received, attempt } : message, reached)
+      const processing = beginArrived(telemetry, signals, arrival)
       return settle(
         () => contextApi.with(processing.context, handler),
         (failure) => {
@@ -75,6 +82,7 @@ export function beginBatch(telemetry: Telemetry, batch: IncomingBatch): Processi
       safely(log, 'ending a batch span', undefined, () => {
         endSpan(span, result)
         const left = arrivals.filter((arrival) => arrival !== undefined)
+        arrivals.fill(undefined)
         for (const arrival of left) recordTransit(telemetry, signals, arrival)
         const errorType = result.errorType ?? (result.failure && errorTypeOf(result.failure.error))
         measure(telemetry, signals, batch, (performance.now() - started) / 1000, errorType, left.length)

@@ -57,6 +57,22 @@ describe('a batch', () => {
     expect(consumed.reduce((sum, series) => sum + (series.value as number), 0)).toBe(2)
   })
 
+  test('counts a message once, however often and however late it is run', async () => {
+    let late: (() => unknown) | undefined
+    processBatch(adapter({ now }), batchOf([message(1), message(2)]), (batch) => {
+      for (let run = 0; run < 3; run++) batch!.run(0, () => undefined)
+      late = () => batch!.run(1, () => undefined)
+    })
+    late?.()
+    const own = telemetry.recorder.spans.filter((s) => s.name === 'process jobs' && s.parentSpanContext !== undefined)
+    expect(own.map((s) => s.attributes['waybill.delivery.attempt'])).toEqual([1, 2, 3, 1])
+    expect(own.map((s) => s.attributes['waybill.transit.time'])).toEqual([0.1, undefined, undefined, undefined])
+    const [transit] = await telemetry.series('waybill.transit.duration')
+    expect((transit?.value as HistogramValue).count).toBe(2)
+    const consumed = await telemetry.series('messaging.client.consumed.messages')
+    expect(consumed.reduce((sum, series) => sum + (series.value as number), 0)).toBe(2)
+  })
+
   test('that fails is an error, and its messages are counted', async () => {
     await expect(processBatch(adapter(), batchOf([message(1), message(2)]), () => Promise.reject(new Error('x')))).rejects.toThrow('x')
     expect(batchSpan().attributes['error.type']).toBe('Error')

@@ -1,4 +1,4 @@
-import { context, propagation, trace } from '@opentelemetry/api'
+import { context, INVALID_SPAN_CONTEXT, propagation, trace } from '@opentelemetry/api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { installSdk, type TestTelemetry } from '../../../integration-tests/telemetry.ts'
 import { process } from '../src/process.ts'
@@ -106,6 +106,22 @@ describe('process', () => {
     expect(seen({ trust: 'link' })).toBeUndefined()
     expect(seen({ trust: 'link', acceptBaggage: ['tenant'] })).toEqual(['tenant'])
     expect(seen({ trust: 'ignore' })).toBeUndefined()
+  })
+
+  test('what an untrusted sender stamped is not believed; what the broker stamped is', () => {
+    process(adapter({ now, trust: 'link' }), delivered(sentAgo(300)), () => undefined)
+    expect(span('process').attributes['waybill.transit.unknown']).toBe('no_timestamp')
+    const times = ['sent', { at: NOW - 200, clock: 'broker' }] as const
+    process(adapter({ now, trust: 'link' }), delivered(sentAgo(300), { times }), () => undefined)
+    expect(telemetry.recorder.spans.at(-1)?.attributes['waybill.transit.time']).toBe(0.2)
+  })
+
+  test('no transit span is even started in a trace that is not sampled, whatever the sampler would say', () => {
+    const started: string[] = []
+    const startSpan = (name: string) => { started.push(name); return trace.wrapSpanContext(INVALID_SPAN_CONTEXT) }
+    const tracerProvider = { getTracer: () => ({ startSpan }) } as never
+    process(adapter({ now, tracerProvider }), delivered({ ...sentAgo(300), traceparent: TRACEPARENT.replace(/01$/, '00') }), () => undefined)
+    expect(started).toEqual(['process jobs'])
   })
 
   test('hooks are told of the message; one that throws is not obeyed but survived', () => {

@@ -96,12 +96,13 @@ describe('send', () => {
     expect(JSON.stringify([only().events, only().attributes])).not.toContain('secret')
   })
 
-  test('ends once, however often it is told', () => {
+  test('ends once, however often it is told', async () => {
     const sending = beginSend(adapter(), outgoing)
     sending?.end({ errorType: 'nack' })
     sending?.end()
     expect(only().attributes['error.type']).toBe('nack')
     expect(only().status.code).toBe(SpanStatusCode.ERROR)
+    expect((await telemetry.series('messaging.client.sent.messages')).map(({ value }) => value)).toEqual([1])
   })
 
   test("an application's own traceparent stays, is linked, and only the waybill is written", () => {
