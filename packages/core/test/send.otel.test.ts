@@ -1,9 +1,10 @@
-import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api'
+import { context, metrics, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { installSdk, type TestTelemetry } from '../../../integration-tests/telemetry.ts'
 import { recordGetter } from '../src/carrier.ts'
 import { process } from '../src/process.ts'
 import { beginSend, send, type Sending } from '../src/send.ts'
+import { metricRecorder } from '../src/testing.ts'
 import { adapter, delivered, SPAN_ID, TRACE_ID, TRACEPARENT } from './scenario.ts'
 
 const NOW = Date.now()
@@ -163,6 +164,15 @@ describe('send', () => {
     await telemetry.uninstall()
     expect(send(adapter(), outgoing, (sending) => sending)).toBeUndefined()
     telemetry = installSdk()
+  })
+
+  test('a meter provider that is registered after the first send is found', () => {
+    const [late, telemetryOfAdapter] = [metricRecorder(), adapter()]
+    metrics.disable()
+    send(telemetryOfAdapter, outgoing, () => undefined)
+    metrics.setGlobalMeterProvider(late)
+    send(telemetryOfAdapter, outgoing, () => undefined)
+    expect(late.of('messaging.client.sent.messages')).toHaveLength(1)
   })
 
   test('an SDK that starts later is found', async () => {
