@@ -1,4 +1,13 @@
-import { context as contextApi, ROOT_CONTEXT, SpanKind, trace, type Attributes, type Context, type Link, type Span } from '@opentelemetry/api'
+import {
+  context as contextApi,
+  ROOT_CONTEXT,
+  SpanKind,
+  trace,
+  type Attributes,
+  type Context,
+  type Link,
+  type Span,
+} from '@opentelemetry/api'
 import { labelOf, type Destination } from './destination.ts'
 import { safely } from './diag.ts'
 import { errorTypeOf } from './failure.ts'
@@ -51,8 +60,12 @@ export function beginBatch(telemetry: Telemetry, batch: IncomingBatch): Processi
   if (signals === undefined) return undefined
   const now = safely(log, 'options.now()', Date.now(), options.now)
   const started = performance.now()
-  const arrivals: (Arrival | undefined)[] = batch.messages.map((message) => arrivalOf(telemetry, signals, message, now))
-  const span = safely(log, 'starting a batch span', NO_SPAN, () => startSpan(telemetry, signals, batch, arrivals as Arrival[]))
+  const arrivals: (Arrival | undefined)[] = batch.messages.map((message) =>
+    arrivalOf(telemetry, signals, message, now),
+  )
+  const span = safely(log, 'starting a batch span', NO_SPAN, () =>
+    startSpan(telemetry, signals, batch, arrivals as Arrival[]),
+  )
   const runs = new Map<number, number>()
   let ended = false
   return {
@@ -67,7 +80,12 @@ export function beginBatch(telemetry: Telemetry, batch: IncomingBatch): Processi
       const received = arrivals[index] === undefined
       arrivals[index] = undefined
       const attempt = message.attempt === undefined ? undefined : message.attempt + earlier
-      const arrival = arrivalOf(telemetry, signals, received ? { ...message, received, attempt } : message, reached)
+      const arrival = arrivalOf(
+        telemetry,
+        signals,
+        received ? { ...message, received, attempt } : message,
+        reached,
+      )
       const processing = beginArrived(telemetry, signals, arrival)
       return settle(
         () => contextApi.with(processing.context, handler),
@@ -92,7 +110,11 @@ export function beginBatch(telemetry: Telemetry, batch: IncomingBatch): Processi
 }
 
 /** Runs the handler of a batch in the batch's span; see `beginBatch` and `process`. */
-export function processBatch<T>(telemetry: Telemetry, batch: IncomingBatch, handler: (batch: ProcessingBatch | undefined) => T): T {
+export function processBatch<T>(
+  telemetry: Telemetry,
+  batch: IncomingBatch,
+  handler: (batch: ProcessingBatch | undefined) => T,
+): T {
   const processing = beginBatch(telemetry, batch)
   if (processing === undefined) return handler(undefined)
   return settle(
@@ -103,7 +125,12 @@ export function processBatch<T>(telemetry: Telemetry, batch: IncomingBatch, hand
   )
 }
 
-function startSpan(telemetry: Telemetry, signals: Signals, batch: IncomingBatch, arrivals: readonly Arrival[]): Span {
+function startSpan(
+  telemetry: Telemetry,
+  signals: Signals,
+  batch: IncomingBatch,
+  arrivals: readonly Arrival[],
+): Span {
   const attributes = creationAttributes(telemetry, batch)
   attributes[ATTR_BATCH_COUNT] = batch.messages.length
   const { links, omitted } = linksOf(arrivals, telemetry.options.maxLinks)
@@ -115,13 +142,17 @@ function startSpan(telemetry: Telemetry, signals: Signals, batch: IncomingBatch,
   )
   const { details } = batch
   if (span.isRecording() && details !== undefined) {
-    safely(telemetry.log, 'describing a batch span', undefined, () => { span.setAttributes(details()) })
+    safely(telemetry.log, 'describing a batch span', undefined, () => {
+      span.setAttributes(details())
+    })
   }
   return span
 }
 
 function linksOf(arrivals: readonly Arrival[], limit: number): { links: Link[]; omitted: number } {
-  const linkable = arrivals.filter((arrival) => arrival.extracted.creation !== undefined && arrival.trust !== 'ignore')
+  const linkable = arrivals.filter(
+    (arrival) => arrival.extracted.creation !== undefined && arrival.trust !== 'ignore',
+  )
   const bySampled = [...linkable.filter(isSampled), ...linkable.filter((arrival) => !isSampled(arrival))]
   return { links: bySampled.slice(0, limit).map(linkTo), omitted: Math.max(0, bySampled.length - limit) }
 }

@@ -8,25 +8,43 @@ import { adapter, delivered } from './scenario.ts'
 let clock = Date.now()
 const now = (): number => clock
 const message = (i: number, flags = '01') =>
-  delivered({ traceparent: `00-${String(i).padStart(32, 'a')}-${String(i).padStart(16, 'b')}-${flags}`, baggage: `n=${i}`, waybill: `sent=${clock - 100};origin=${clock - 100}` })
-const batchOf = (messages: ReturnType<typeof message>[]) => ({ operation: 'process', destination: { name: 'jobs' }, group: 'g', messages })
+  delivered({
+    traceparent: `00-${String(i).padStart(32, 'a')}-${String(i).padStart(16, 'b')}-${flags}`,
+    baggage: `n=${i}`,
+    waybill: `sent=${clock - 100};origin=${clock - 100}`,
+  })
+const batchOf = (messages: ReturnType<typeof message>[]) => ({
+  operation: 'process',
+  destination: { name: 'jobs' },
+  group: 'g',
+  messages,
+})
 
 describe('a batch', () => {
   let telemetry: TestTelemetry
-  beforeEach(() => { telemetry = installSdk() })
+  beforeEach(() => {
+    telemetry = installSdk()
+  })
   afterEach(async () => {
     expect(telemetry.recorder.open).toEqual([])
     await telemetry.uninstall()
   })
-  const batchSpan = () => telemetry.recorder.spans.find((s) => s.attributes['messaging.batch.message_count'] !== undefined)!
+  const batchSpan = () =>
+    telemetry.recorder.spans.find((s) => s.attributes['messaging.batch.message_count'] !== undefined)!
 
   test('is one root span that links every message, with its wait and attempt on the link', () => {
     processBatch(adapter({ now }), batchOf([message(1), message(2)]), () => undefined)
     expect(batchSpan().parentSpanContext).toBeUndefined()
-    expect(batchSpan().attributes).toMatchObject({ 'messaging.batch.message_count': 2, 'messaging.consumer.group.name': 'g' })
-    expect(batchSpan().links.map((link) => [link.context.spanId, link.attributes])).toEqual([1, 2].map((i) => [
-      String(i).padStart(16, 'b'), { 'waybill.delivery.attempt': 1, 'waybill.transit.time': 0.1 },
-    ]))
+    expect(batchSpan().attributes).toMatchObject({
+      'messaging.batch.message_count': 2,
+      'messaging.consumer.group.name': 'g',
+    })
+    expect(batchSpan().links.map((link) => [link.context.spanId, link.attributes])).toEqual(
+      [1, 2].map((i) => [
+        String(i).padStart(16, 'b'),
+        { 'waybill.delivery.attempt': 1, 'waybill.transit.time': 0.1 },
+      ]),
+    )
   })
 
   test('links sampled messages first, up to maxLinks, and tells how many it left out', () => {
@@ -45,10 +63,15 @@ describe('a batch', () => {
   test('runs one message in its own span, context and baggage; its wait then ends there', async () => {
     const seen = processBatch(adapter({ now }), batchOf([message(1), message(2)]), (batch) => {
       clock += 50
-      return batch!.run(1, () => ({ traceId: trace.getSpanContext(context.active())?.traceId, n: propagation.getActiveBaggage()?.getEntry('n')?.value }))
+      return batch!.run(1, () => ({
+        traceId: trace.getSpanContext(context.active())?.traceId,
+        n: propagation.getActiveBaggage()?.getEntry('n')?.value,
+      }))
     })
     expect(seen).toEqual({ traceId: '2'.padStart(32, 'a'), n: '2' })
-    const own = telemetry.recorder.spans.filter((s) => s.name === 'process jobs' && s.parentSpanContext !== undefined)
+    const own = telemetry.recorder.spans.filter(
+      (s) => s.name === 'process jobs' && s.parentSpanContext !== undefined,
+    )
     expect(own.map((s) => s.parentSpanContext?.spanId)).toEqual(['2'.padStart(16, 'b')])
     expect(own[0]?.attributes['waybill.transit.time']).toBe(0.15)
     const [transit] = await telemetry.series('waybill.transit.duration')
@@ -64,9 +87,16 @@ describe('a batch', () => {
       late = () => batch!.run(1, () => undefined)
     })
     late?.()
-    const own = telemetry.recorder.spans.filter((s) => s.name === 'process jobs' && s.parentSpanContext !== undefined)
+    const own = telemetry.recorder.spans.filter(
+      (s) => s.name === 'process jobs' && s.parentSpanContext !== undefined,
+    )
     expect(own.map((s) => s.attributes['waybill.delivery.attempt'])).toEqual([1, 2, 3, 1])
-    expect(own.map((s) => s.attributes['waybill.transit.time'])).toEqual([0.1, undefined, undefined, undefined])
+    expect(own.map((s) => s.attributes['waybill.transit.time'])).toEqual([
+      0.1,
+      undefined,
+      undefined,
+      undefined,
+    ])
     const [transit] = await telemetry.series('waybill.transit.duration')
     expect((transit?.value as HistogramValue).count).toBe(2)
     const consumed = await telemetry.series('messaging.client.consumed.messages')
@@ -74,7 +104,9 @@ describe('a batch', () => {
   })
 
   test('that fails is an error, and its messages are counted', async () => {
-    await expect(processBatch(adapter(), batchOf([message(1), message(2)]), () => Promise.reject(new Error('x')))).rejects.toThrow('x')
+    await expect(
+      processBatch(adapter(), batchOf([message(1), message(2)]), () => Promise.reject(new Error('x'))),
+    ).rejects.toThrow('x')
     expect(batchSpan().attributes['error.type']).toBe('Error')
     const [consumed] = await telemetry.series('messaging.client.consumed.messages')
     expect(consumed).toMatchObject({ value: 2, attributes: { 'error.type': 'Error' } })
