@@ -1,0 +1,135 @@
+import {
+  createTelemetry,
+  isAutoInstrumented,
+  isPatched,
+  patchMethod,
+  reportAutoInstrumented,
+  safely,
+  uninstrumented,
+  WaybillTypeError,
+  type TelemetryOptions,
+} from '@waybill/core/adapter'
+import { createDeliveries } from './deliveries.ts'
+import { eachBatch, eachMessage, type Consuming, type Handler } from './handler.ts'
+import { identify } from './identity.ts'
+import type { BatchPayload, KafkaConsumer, MessagePayload } from './types.ts'
+import { VERSION } from './version.ts'
+
+const SCOPE = { packageName: '@waybill/kafka', version: VERSION, system: 'kafka' } as const
+
+/** Options of `traceConsumer`. */
+export interface ConsumerOptions extends TelemetryOptions {
+  /** The consumer group, for clients that do not tell it. kafkajs does, and what it tells is used. */
+  readonly group?: string
+}
+
+/** Options of `traceHandler`. */
+export interface HandlerMeta extends TelemetryOptions {
+  /** The consumer group. Default: not given. */
+  readonly group?: string
+  /** The consumer's client id. Default: not given. */
+  readonly clientId?: string
+}
+
+interface RunConfig {
+  readonly eachMessage?: unknown
+  readonly eachBatch?: unknown
+  readonly eachBatchAutoResolve?: unknown
+}
+
+const isText = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' ? undefined : 'a non-empty string'
+
+// A handler that is traced already must not get a second span from the consumer that it is given to.
+const traced = new WeakSet<Handler>()
+
+/**
+ * Traces the handlers that are given to `run` of one kafkajs consumer. `eachMessage`: a CONSUMER span `process {topic}` in
+ * the message's own trace, with its baggage. `eachBatch`: one span that links the messages; see `runMessage`. The consumer
+ * is patched in place and returned; a second call does nothing. Call it before `connect`, so that it hears group and
+ * client id. The handler gets the client's own payload, the client gets the handler's own result or error.
+ *
+ * @throws WaybillTypeError if `consumer` has no `run`, or on a bad option
+ * @example
+ * const consumer = traceConsumer(kafka.consumer({ groupId: 'billing' }))
+ * await consumer.connect()
+ * await consumer.subscribe({ topic: 'orders' })
+ * await consumer.run({ eachMessage: async ({ message }) => bill(message.value) })
+ */
+export function traceConsumer<C extends KafkaConsumer>(consumer: C, options?: ConsumerOptions): C {
+  const scope = { ...SCOPE, functionName: 'traceConsumer' }
+  const telemetry = createTelemetry(scope, options, { group: isText })
+  const run = (consumer as Partial<KafkaConsumer> | null | undefined)?.run
+  if (typeof run !== 'function') {
+    throw new WaybillTypeError(
+      scope,
+      'a kafkajs consumer',
+      consumer,
+      "Pass what kafka.consumer({ groupId: '…' }) gives you.",
+    )
+  }
+  if (isPatched(consumer, 'run')) return consumer
+  const deliveries = createDeliveries()
+  const identity = identify(consumer, 'consumer', telemetry.log, deliveries.rejoined)
+  identity.group = options?.group
+  if (isAutoInstrumented(run)) reportAutoInstrumented(telemetry.log, '@opentelemetry/instrumentation-kafkajs')
+  // That instrumentation starts its span on the root context, where suppression does not reach: its method is left out.
+  const original = uninstrumented(run).bind(consumer) as (...args: unknown[]) => Promise<unknown>
+  patchMethod(consumer as unknown as { run: typeof original }, 'run', () => (config, ...rest) => {
+    const copy = safely(telemetry.log, 'wrapping the handlers', config, () =>
+      withTracing({ telemetry, deliveries, identity }, config),
+    )
+    return original(copy, ...rest)
+  })
+  return consumer
+}
+
+/** A copy, since the caller may pass the same object again after `stop`. */
+function withTracing(consuming: Consuming, config: unknown): unknown {
+  if (typeof config !== 'object' || config === null) return config
+  const { eachMessage: onMessage, eachBatch: onBatch, eachBatchAutoResolve } = config as RunConfig
+  return {
+    ...config,
+    ...(isUntraced(onMessage) && { eachMessage: eachMessage(consuming, onMessage) }),
+    ...(isUntraced(onBatch) && { eachBatch: eachBatch(consuming, onBatch, eachBatchAutoResolve !== false) }),
+  }
+}
+
+function isUntraced(handler: unknown): handler is Handler {
+  return typeof handler === 'function' && !traced.has(handler as Handler)
+}
+
+/**
+ * Wraps one `eachMessage` or `eachBatch` handler where there is no consumer at hand to patch. Give every consumer a handler
+ * of its own: which messages have been seen before is remembered for each.
+ *
+ * @param meta what a traced consumer would know by itself: group and client id; and the usual options
+ * @throws WaybillTypeError if `handler` is no function, or on a bad option
+ * @example
+ * const handle = traceHandler(async ({ message }: EachMessagePayload) => bill(message.value), { group: 'billing' })
+ */
+export function traceHandler<P extends MessagePayload | BatchPayload, R>(
+  handler: (payload: P) => R,
+  meta?: HandlerMeta,
+): (payload: P) => R {
+  const scope = { ...SCOPE, functionName: 'traceHandler' }
+  const telemetry = createTelemetry(scope, meta, { group: isText, clientId: isText })
+  if (typeof handler !== 'function') {
+    throw new WaybillTypeError(
+      scope,
+      'a function',
+      handler,
+      'Pass the function that you give to run() as eachMessage or eachBatch.',
+    )
+  }
+  if (!isUntraced(handler)) return handler
+  const identity = { group: meta?.group, clientId: meta?.clientId, server: {} }
+  const consuming = { telemetry, deliveries: createDeliveries(), identity }
+  const [onMessage, onBatch] = [eachMessage(consuming, handler), eachBatch(consuming, handler, true)]
+  const wrapped: Handler = function (payload, ...rest) {
+    const isBatch = typeof payload === 'object' && payload !== null && 'batch' in payload
+    return (isBatch ? onBatch : onMessage).call(this, payload, ...rest)
+  }
+  traced.add(wrapped)
+  return wrapped as (payload: P) => R
+}

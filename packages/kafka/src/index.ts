@@ -1,0 +1,11 @@
+export { traceConsumer, traceHandler, type ConsumerOptions, type HandlerMeta } from './consumer.ts'
+export { traceProducer } from './producer.ts'
+export { runMessage } from './run-message.ts'
+export type {
+  BatchPayload,
+  KafkaConsumer,
+  KafkaMessage,
+  KafkaProducer,
+  KafkaSender,
+  MessagePayload,
+} from './types.ts'
