@@ -34,7 +34,10 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['{packages,examples}/*/test/**/*.test.ts', '{brokers,benchmarks,scripts}/test/**/*.test.ts'],
+          include: [
+            '{packages,examples}/*/test/**/*.test.ts',
+            '{brokers,benchmarks,scripts}/test/**/*.test.ts',
+          ],
           exclude: ['**/*.otel.test.ts', '**/node_modules/**'],
           sequence: { groupOrder: 1 },
         },

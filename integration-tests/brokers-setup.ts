@@ -2,7 +2,9 @@ import { requireBrokers, startBrokers, type BrokerName } from '@waybill/brokers'
 import type { TestProject } from 'vitest/node'
 
 /** What a test file is told about a broker. */
-export type ProvidedBroker = { readonly url: string; readonly version: string; readonly how: string } | { readonly missing: string }
+export type ProvidedBroker =
+  | { readonly url: string; readonly version: string; readonly how: string }
+  | { readonly missing: string }
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -22,11 +24,12 @@ const registry = globalThis as { [SHARED]?: Shared | undefined }
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const shared = (registry[SHARED] ??= { users: 0, running: startBrokers() })
   shared.users++
-  const { brokers, missing, stop } = await shared.running
+  const started = await shared.running
+  const { brokers, missing } = started
   const leave = async (): Promise<void> => {
     if (--shared.users > 0) return
     registry[SHARED] = undefined
-    await stop()
+    await started.stop()
   }
   try {
     requireBrokers(missing)
@@ -35,7 +38,9 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     throw error
   }
   project.provide('brokers', {
-    ...Object.fromEntries(Object.values(brokers).map(({ name, url, version, how }) => [name, { url, version, how }])),
+    ...Object.fromEntries(
+      Object.values(brokers).map(({ name, url, version, how }) => [name, { url, version, how }]),
+    ),
     ...Object.fromEntries(missing.map(({ name, reason }) => [name, { missing: reason }])),
   } as Record<BrokerName, ProvidedBroker>)
   return leave

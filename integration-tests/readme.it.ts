@@ -8,7 +8,9 @@ import type { WrittenSpan } from './readme-telemetry.ts'
 
 const root = path.resolve(import.meta.dirname, '..')
 const folder = mkdtempSync(path.join(import.meta.dirname, '.readme-'))
-afterAll(() => { rmSync(folder, { recursive: true }) })
+afterAll(() => {
+  rmSync(folder, { recursive: true })
+})
 
 const brokers = inject('brokers')
 const urlOf = (name: keyof typeof brokers): string => ('url' in brokers[name] ? brokers[name].url : '')
@@ -64,9 +66,14 @@ const surroundings: Record<string, { readonly before: string; readonly after: st
 
 function blocksOf(file: string): string[] {
   const text = readFileSync(path.join(root, file), 'utf8')
-  const languages = [...text.matchAll(/^```(\w*)/gm)].map(([, language]) => language).filter((_, i) => i % 2 === 0)
+  const languages = [...text.matchAll(/^```(\w*)/gm)]
+    .map(([, language]) => language)
+    .filter((_, i) => i % 2 === 0)
   // Only TypeScript and drawings: a shell block would be code that nobody runs.
-  expect(languages.filter((language) => !['ts', 'text'].includes(language ?? '')), `code blocks of ${file}`).toEqual([])
+  expect(
+    languages.filter((language) => !['ts', 'text'].includes(language ?? '')),
+    `code blocks of ${file}`,
+  ).toEqual([])
   return [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code]) => code ?? '')
 }
 
@@ -75,10 +82,14 @@ async function run(code: string, name: string): Promise<{ spans: WrittenSpan[]; 
   const spansFile = path.join(folder, `${name}.json`)
   writeFileSync(file, code)
   const preload = path.join(import.meta.dirname, 'readme-telemetry.ts')
-  await promisify(execFile)(process.execPath, ['--no-warnings', '--conditions=waybill-source', '--import', preload, file], {
-    env: { ...process.env, ...environment, SPANS_FILE: spansFile },
-    timeout: 25_000,
-  })
+  await promisify(execFile)(
+    process.execPath,
+    ['--no-warnings', '--conditions=waybill-source', '--import', preload, file],
+    {
+      env: { ...process.env, ...environment, SPANS_FILE: spansFile },
+      timeout: 25_000,
+    },
+  )
   return JSON.parse(readFileSync(spansFile, 'utf8')) as { spans: WrittenSpan[]; open: string[] }
 }
 
@@ -89,13 +100,17 @@ describe.skipIf(!allBrokers)('the code in the READMEs', () => {
         const [, imported] = /from '(@waybill\/[\w-]+)'/.exec(block) ?? []
         const around = file === 'README.md' ? surroundings[imported ?? ''] : { before: '', after: '' }
         expect(around, `surroundings for ${imported}`).toBeDefined()
-        const { spans, open } = await run([around?.before, block, around?.after].join('\n'), `${path.dirname(file).replaceAll('/', '-')}-${i}`)
+        const { spans, open } = await run(
+          [around?.before, block, around?.after].join('\n'),
+          `${path.dirname(file).replaceAll('/', '-')}-${i}`,
+        )
         expect(open).toEqual([])
         const producers = spans.filter((span) => span.kind === SpanKind.PRODUCER)
         const consumers = spans.filter((span) => span.kind === SpanKind.CONSUMER)
         expect(producers.length).toBeGreaterThan(0)
         expect(consumers.length).toBeGreaterThan(0)
-        for (const consumer of consumers) expect(producers.map((span) => span.spanId)).toContain(consumer.parentSpanId)
+        for (const consumer of consumers)
+          expect(producers.map((span) => span.spanId)).toContain(consumer.parentSpanId)
       })
     })
   }

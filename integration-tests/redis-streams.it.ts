@@ -22,20 +22,26 @@ describe.skipIf('missing' in broker)('redis-streams on a real Redis', () => {
     bare.disconnect()
     redis.disconnect()
   })
-  beforeEach(() => { telemetry = installSdk() })
+  beforeEach(() => {
+    telemetry = installSdk()
+  })
   afterEach(async () => {
     expect(telemetry.recorder.open).toEqual([])
     await telemetry.uninstall()
   })
   const span = (name: string) => telemetry.recorder.spans.find((s) => s.name.startsWith(name))
-  const entryOf = async (id: string | null, key = stream): Promise<StreamEntry> => (await bare.xrange(key, id ?? '', id ?? ''))[0] as StreamEntry
+  const entryOf = async (id: string | null, key = stream): Promise<StreamEntry> =>
+    (await bare.xrange(key, id ?? '', id ?? ''))[0] as StreamEntry
 
   test('the entry id is the message id on both sides, and the server is named', async () => {
     const id = await redis.xadd(stream, '*', 'a', '1')
     traceHandler(() => undefined, { stream })(await entryOf(id))
     expect(span('xadd')?.attributes['messaging.message.id']).toBe(id)
     expect(span('process')?.attributes['messaging.message.id']).toBe(id)
-    expect(span('xadd')?.attributes).toMatchObject({ 'server.address': new URL(url).hostname, 'server.port': Number(new URL(url).port) })
+    expect(span('xadd')?.attributes).toMatchObject({
+      'server.address': new URL(url).hostname,
+      'server.port': Number(new URL(url).port),
+    })
   })
 
   test('our fields come after the own ones, in a fixed order, and empty ones are not written', async () => {
@@ -61,7 +67,12 @@ describe.skipIf('missing' in broker)('redis-streams on a real Redis', () => {
     handle(entry, { attempt: 3 })
     handle(entry, { redelivered: true })
     const [third, again] = telemetry.recorder.spans.filter((s) => s.name.startsWith('process'))
-    expect(third?.attributes).toMatchObject({ 'waybill.delivery.attempt': 3, 'waybill.transit.unknown': 'redelivered', 'messaging.consumer.group.name': 'workers', 'messaging.client.id': 'c1' })
+    expect(third?.attributes).toMatchObject({
+      'waybill.delivery.attempt': 3,
+      'waybill.transit.unknown': 'redelivered',
+      'messaging.consumer.group.name': 'workers',
+      'messaging.client.id': 'c1',
+    })
     expect(again?.attributes).not.toHaveProperty('waybill.delivery.attempt')
     expect(again?.attributes['waybill.transit.unknown']).toBe('redelivered')
     expect(await telemetry.series('waybill.transit.duration')).toEqual([])
@@ -95,7 +106,11 @@ describe.skipIf('missing' in broker)('redis-streams on a real Redis', () => {
   })
 
   test('callbacks, nested arrays and MULTI without pipeline: one span each, never QUEUED as an id', async () => {
-    const called = await new Promise((resolve) => { void redis.xadd(stream, '*', 'a', '1', (_error: unknown, id: unknown) => { resolve(id) }) })
+    const called = await new Promise((resolve) => {
+      void redis.xadd(stream, '*', 'a', '1', (_error: unknown, id: unknown) => {
+        resolve(id)
+      })
+    })
     expect(called).toMatch(/^\d+-\d+$/)
     await (redis.xadd as (...args: unknown[]) => Promise<unknown>)(stream, '*', ['a', '1'])
     await redis.multi({ pipeline: false })
@@ -115,7 +130,9 @@ describe.skipIf('missing' in broker)('redis-streams on a real Redis', () => {
   })
 
   test('arguments that do not parse go to the client untouched', async () => {
-    await expect((redis.xadd as (...args: unknown[]) => Promise<unknown>)(stream, '*', 'odd')).rejects.toThrow('wrong number of arguments')
+    await expect(
+      (redis.xadd as (...args: unknown[]) => Promise<unknown>)(stream, '*', 'odd'),
+    ).rejects.toThrow('wrong number of arguments')
     expect(telemetry.recorder.started).toBe(0)
   })
 

@@ -22,7 +22,10 @@ export interface ExportedMetrics {
   readonly scopeMetrics: readonly {
     readonly metrics: readonly {
       readonly descriptor: { readonly name: string; readonly unit: string }
-      readonly dataPoints: readonly { readonly attributes: Record<string, unknown>; readonly value: number | HistogramValue }[]
+      readonly dataPoints: readonly {
+        readonly attributes: Record<string, unknown>
+        readonly value: number | HistogramValue
+      }[]
     }[]
   }[]
 }

@@ -1,4 +1,12 @@
-import { context, diag, DiagLogLevel, metrics, propagation, trace, type DiagLogFunction } from '@opentelemetry/api'
+import {
+  context,
+  diag,
+  DiagLogLevel,
+  metrics,
+  propagation,
+  trace,
+  type DiagLogFunction,
+} from '@opentelemetry/api'
 import { resetWarnings, spanRecorder, type SpanRecorder } from '@waybill/core/testing'
 import { sdk } from '#otel-sdk'
 import type { HistogramValue } from './sdk-line.ts'
@@ -31,7 +39,10 @@ export function installSdk({ sampled = true }: { readonly sampled?: boolean } = 
   const keep: DiagLogFunction = (...parts) => void warnings.push(parts.map(String).join(' '))
   const ignore: DiagLogFunction = () => undefined
   resetWarnings()
-  diag.setLogger({ error: keep, warn: keep, info: ignore, debug: ignore, verbose: ignore }, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true })
+  diag.setLogger(
+    { error: keep, warn: keep, info: ignore, debug: ignore, verbose: ignore },
+    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
+  )
   const meter = sdk.meter()
   context.setGlobalContextManager(sdk.contextManager().enable())
   propagation.setGlobalPropagator(sdk.propagator())
@@ -46,7 +57,14 @@ export function installSdk({ sampled = true }: { readonly sampled?: boolean } = 
       return (last?.scopeMetrics ?? []).flatMap((scope) =>
         scope.metrics
           .filter((metric) => metric.descriptor.name === name)
-          .flatMap((metric) => metric.dataPoints.map((point) => ({ name, unit: metric.descriptor.unit, attributes: point.attributes, value: point.value }))),
+          .flatMap((metric) =>
+            metric.dataPoints.map((point) => ({
+              name,
+              unit: metric.descriptor.unit,
+              attributes: point.attributes,
+              value: point.value,
+            })),
+          ),
       )
     },
     async uninstall() {

@@ -1,59 +1,59 @@
 // A fifth adapter, over a queue in this process: what a new broker costs. A description, a carrier and one call a side.
-import { setTimeout as delay } from 'node:timers/promises'
-import type { TelemetryOptions } from '@waybill/core'
-import { createTelemetry, process, recordGetter, send, stampRecord } from '@waybill/core/adapter'
-import type { Session, TestMessage } from './subject.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import {
+  createTelemetry,
+  process,
+  recordGetter,
+  send,
+  stampRecord,
+  type Incoming,
+} from '@waybill/core/adapter'
+import type { Subject, TestMessage } from './subject.ts'
 import { conformance } from './suite.ts'
 
-interface Stored extends TestMessage {
-  readonly arrived: number
-  deliveries: number
-}
+type Stored = TestMessage & { readonly arrived: number; readonly attempt: number }
+const scope = { packageName: 'in-memory', functionName: 'open', version: '0', system: 'memory' }
+const destination = { name: 'queue' }
+const getter = recordGetter as Incoming['getter']
 
-function open(options: TelemetryOptions): Promise<Session> {
-  const scope = { packageName: 'in-memory', version: '0', functionName: 'open', system: 'memory' }
+const open: Subject['open'] = async (_url, options) => {
   const telemetry = createTelemetry(scope, options)
-  const destination = { name: 'queue' }
-  const waiting: Stored[] = []
-  let last: Stored | undefined
-  let deliver: (() => void) | undefined
-  const put = ({ body, headers = {} }: TestMessage): Promise<void> => {
-    waiting.push({ body, headers, arrived: Date.now(), deliveries: 0 })
-    deliver?.()
-    return Promise.resolve()
+  const parked: Stored[] = []
+  let lastArrived: number | undefined
+  let deliver = async (message: Stored): Promise<unknown> => parked.push(message)
+  const put = async (message: TestMessage): Promise<void> => {
+    void deliver({ ...message, arrived: Date.now(), attempt: 1 })
   }
-  return Promise.resolve({
+  return {
     destination: 'queue',
     source: 'queue',
-    send: (message) =>
-      send(telemetry, { operation: 'put', destination }, (sending) =>
-        put(sending === undefined ? message : { ...message, headers: stampRecord(message.headers, sending.stamp(message.headers, recordGetter)) }),
-      ),
+    send: ({ body, headers }) =>
+      send(telemetry, { operation: 'put', destination }, (sending) => {
+        if (sending === undefined) return put({ body, headers: headers ?? {} })
+        return put({ body, headers: stampRecord(headers, sending.stamp(headers, recordGetter)) })
+      }),
     sendBare: put,
-    consume: (handler) => {
-      deliver = () => void (async () => {
-        const message = waiting.shift()
-        if (message === undefined) return
-        last = message
-        message.deliveries++
-        await delay(0)
-        const first = message.deliveries === 1
-        const incoming = {
-          operation: 'take', destination, carrier: message.headers, getter: recordGetter, attempt: message.deliveries,
-          times: [{ at: message.arrived, clock: 'broker' as const }], ...(first ? {} : { unknown: 'redelivered' as const }),
+    consume: async (handler) => {
+      deliver = async (message) => {
+        await nextTurn()
+        const { body, headers: carrier, arrived, attempt } = message
+        lastArrived = arrived
+        const known = { times: [{ at: arrived, clock: 'broker' as const }], attempt }
+        const unknown = attempt > 1 ? 'redelivered' : undefined
+        const incoming: Incoming = { operation: 'take', destination, carrier, getter, ...known, unknown }
+        try {
+          return await process(telemetry, incoming, () => handler(body))
+        } catch {
+          return deliver({ ...message, attempt: attempt + 1 })
         }
-        await Promise.resolve(process(telemetry, incoming, async () => handler(message.body))).catch(() => { waiting.push(message); deliver?.() })
-      })()
-      for (const _ of [...waiting]) deliver()
-      return Promise.resolve()
+      }
+      for (const message of parked.splice(0)) void deliver(message)
     },
-    arrivedAt: () => Promise.resolve(last?.arrived),
-    brokerNow: () => Promise.resolve(Date.now()),
-    close: () => Promise.resolve(),
-  })
+    arrivedAt: async () => lastArrived,
+    brokerNow: async () => Date.now(),
+    close: async () => undefined,
+  }
 }
-
-conformance({
-  name: 'in-memory', systemName: 'memory', operations: { send: 'put', process: 'take' },
-  accepts: () => true, applicationHeaders: true, redelivers: true, open: (_url, options) => open(options),
-})
+const declared = { accepts: () => true, applicationHeaders: true, redelivers: true }
+const operations = { send: 'put', process: 'take' }
+conformance({ name: 'in-memory', systemName: 'memory', operations, ...declared, open })

@@ -14,17 +14,17 @@ export interface Session {
   /** `messaging.destination.name` on the consumer's span. */
   readonly source: string
   /** Sends through the traced client; settles as the client's own call does (a confirm where there is one). */
-  send(message: TestMessage): Promise<unknown>
+  readonly send: (message: TestMessage) => Promise<unknown>
   /** Sends with these exact headers through a client that is not traced, as a foreign producer would. */
-  sendBare(message: TestMessage): Promise<unknown>
+  readonly sendBare: (message: TestMessage) => Promise<unknown>
   /** Starts the traced consumer; every message goes to `handler`, whose result the client gets. Ready when settled. */
-  consume(handler: (body: string) => unknown): Promise<void>
+  readonly consume: (handler: (body: string) => unknown) => Promise<void>
   /** The broker's own clock, epoch ms: when the last message became ready for delivery. `undefined`: it keeps no such time. */
-  arrivedAt(): Promise<number | undefined>
+  readonly arrivedAt: () => Promise<number | undefined>
   /** The broker's own clock now, epoch ms. */
-  brokerNow(): Promise<number>
+  readonly brokerNow: () => Promise<number>
   /** Ends clients and removes what was made on the broker. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** What a broker's file declares: its name, what is particular to it, and how a session is opened. */
@@ -37,10 +37,10 @@ export interface Subject {
   /** `{operation} ` of the span names, e.g. `send` and `process`. */
   readonly operations: { readonly send: string; readonly process: string }
   /** Whether the client can send this header at all; the hostile table is filtered by it. */
-  accepts(value: unknown, name: string): boolean
+  readonly accepts: (value: unknown, name: string) => boolean
   /** False where a carrier can hold a name only once, or an adapter has no place for application headers. */
   readonly applicationHeaders: boolean
   /** Whether the client delivers a message again after its handler failed. */
   readonly redelivers: boolean
-  open(url: string, options: TelemetryOptions): Promise<Session>
+  readonly open: (url: string, options: TelemetryOptions) => Promise<Session>
 }

@@ -1,15 +1,27 @@
 // OpenTelemetry's current line: API 1.10 with SDK 3.
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core'
-import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
-import { AlwaysOffSampler, AlwaysOnSampler, ParentBasedSampler, TracerProvider, type SpanProcessor } from '@opentelemetry/sdk-trace'
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics'
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  ParentBasedSampler,
+  TracerProvider,
+  type SpanProcessor,
+} from '@opentelemetry/sdk-trace'
 import type { OtelSdk } from '../sdk-line.ts'
 
 export const sdk: OtelSdk = {
   line: 3,
   apiVersion: '1.10.0',
   contextManager: () => new AsyncLocalStorageContextManager(),
-  propagator: () => new CompositePropagator({ propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()] }),
+  propagator: () =>
+    new CompositePropagator({ propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()] }),
   tracerProvider: (processor, sampled) =>
     new TracerProvider({
       spanProcessors: [processor as unknown as SpanProcessor],
@@ -19,6 +31,11 @@ export const sdk: OtelSdk = {
     const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
     const provider = new MeterProvider({ readers: [new PeriodicExportingMetricReader({ exporter })] })
     // API 1.10 widened the attribute types, so the two generations differ in name only.
-    return { provider: provider as never, flush: () => provider.forceFlush(), exported: () => exporter.getMetrics() as never, shutdown: () => provider.shutdown() }
+    return {
+      provider: provider as never,
+      flush: () => provider.forceFlush(),
+      exported: () => exporter.getMetrics() as never,
+      shutdown: () => provider.shutdown(),
+    }
   },
 }

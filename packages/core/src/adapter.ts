@@ -15,7 +15,14 @@ export { safely, warnOnce } from './diag.ts'
 export { errorTypeOf } from './failure.ts'
 export { WaybillTypeError, type MessageInfo, type Origin, type TelemetryOptions } from './options.ts'
 export { isPatched, patchMethod, unpatch } from './patch.ts'
-export { beginProcess, process, type Incoming, type Outcome, type Processing, type ProcessResult } from './process.ts'
+export {
+  beginProcess,
+  process,
+  type Incoming,
+  type Outcome,
+  type Processing,
+  type ProcessResult,
+} from './process.ts'
 export { isAutoInstrumented, reportAutoInstrumented, uninstrumented } from './self-check.ts'
 export { beginSend, send, type Outgoing, type Sending, type SendResult } from './send.ts'
 export * from './semconv.ts'

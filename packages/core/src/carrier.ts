@@ -4,14 +4,20 @@ import type { TextMapGetter } from '@opentelemetry/api'
  * Longest value that is read, in characters, checked before anything is parsed. Names not listed here (those of other
  * propagators) are cut at `OTHER_LIMIT`. Source: conventions §2.
  */
-const LIMITS: Readonly<Record<string, number>> = { traceparent: 512, tracestate: 512, baggage: 8192, waybill: 128 }
+const LIMITS: Readonly<Record<string, number>> = {
+  traceparent: 512,
+  tracestate: 512,
+  baggage: 8192,
+  waybill: 128,
+}
 const OTHER_LIMIT = 8192
 const MAX_BAGGAGE_MEMBERS = 64
 
 /** The text in a header value as clients deliver it: string, bytes, or a list of those, of which the last one counts. */
 function text(value: unknown): string | undefined {
   if (typeof value === 'string') return value
-  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8')
+  if (value instanceof Uint8Array)
+    return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8')
   if (Array.isArray(value)) {
     for (let i = value.length - 1; i >= 0; i--) {
       const element: unknown = value[i]
@@ -90,7 +96,9 @@ export const mapGetter: TextMapGetter<ReadonlyMap<unknown, unknown> | null | und
 )
 
 /** Reads a flat list of alternating names and values, strings or bytes: a Redis stream entry. The last field wins. */
-export const fieldListGetter: TextMapGetter<readonly unknown[] | null | undefined> = tolerantGetter<readonly unknown[]>(
+export const fieldListGetter: TextMapGetter<readonly unknown[] | null | undefined> = tolerantGetter<
+  readonly unknown[]
+>(
   (list, name) => {
     let found: unknown
     for (let i = 0; i + 1 < list.length; i += 2) if (text(list[i]) === name) found = list[i + 1]
@@ -112,7 +120,9 @@ export function parseJsonCarrier(json: unknown): Record<string, unknown> | undef
   if (typeof json !== 'string' || json.length > 65_536) return undefined
   try {
     const value: unknown = JSON.parse(json)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined
   } catch {
     return undefined
   }
@@ -130,11 +140,20 @@ export interface Stamp {
  * A copy of a header object with our fields written over it. Inherited keys are copied too, because amqplib sends them;
  * the caller's object is only read, so a frozen one works.
  */
-export function stampRecord<V>(headers: Readonly<Record<string, V>> | null | undefined, stamp: Stamp): Record<string, V | string> {
+export function stampRecord<V>(
+  headers: Readonly<Record<string, V>> | null | undefined,
+  stamp: Stamp,
+): Record<string, V | string> {
   const copy: Record<string, V | string> = {}
   for (const name in headers) {
     if (stamp.replaces.has(name.toLowerCase())) continue
-    if (name === '__proto__') Object.defineProperty(copy, name, { value: headers[name], enumerable: true, writable: true, configurable: true })
+    if (name === '__proto__')
+      Object.defineProperty(copy, name, {
+        value: headers[name],
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      })
     else copy[name] = headers[name] as V
   }
   return Object.assign(copy, stamp.fields)

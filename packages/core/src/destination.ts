@@ -37,5 +37,6 @@ export function describeDestination(attributes: Attributes, destination: Destina
 /** Adds a destination's attributes to those of a metric point, unless its name has no bounded number of values. */
 export function measureDestination(attributes: Attributes, destination: Destination): void {
   if (destination.template !== undefined) attributes[ATTR_DESTINATION_TEMPLATE] = destination.template
-  else if (destination.temporary !== true && destination.anonymous !== true) attributes[ATTR_DESTINATION_NAME] = destination.name
+  else if (destination.temporary !== true && destination.anonymous !== true)
+    attributes[ATTR_DESTINATION_NAME] = destination.name
 }

@@ -21,7 +21,9 @@ export function recordFailure(span: Span, error: unknown, errorType: string = er
 
 function exceptionOf(error: unknown, message: string): Exception {
   if (!(error instanceof Error)) return { name: errorTypeOf(error), message }
-  return error.stack === undefined ? { name: error.name, message } : { name: error.name, message, stack: error.stack }
+  return error.stack === undefined
+    ? { name: error.name, message }
+    : { name: error.name, message, stack: error.stack }
 }
 
 /** Adds `error.type` to the attributes of a metric point of a failed operation. */

@@ -12,7 +12,9 @@ import {
 /** Bucket advice of the messaging conventions, in seconds. */
 const OPERATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
 /** Messages wait from under a millisecond to hours; in seconds (conventions §4). */
-const TRANSIT_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600]
+const TRANSIT_BUCKETS = [
+  0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600,
+]
 
 /** The instruments of one meter. Attributes are low-cardinality only: never message ids, keys or job names. */
 export interface Instruments {
@@ -55,7 +57,10 @@ export function createInstruments(meter: Meter): Instruments {
     ),
     journeyDuration: meter.createHistogram(
       METRIC_JOURNEY_DURATION,
-      seconds('Time from the first send of a journey until the message reached this handler.', TRANSIT_BUCKETS),
+      seconds(
+        'Time from the first send of a journey until the message reached this handler.',
+        TRANSIT_BUCKETS,
+      ),
     ),
     clockSkew: meter.createCounter(METRIC_CLOCK_SKEW, {
       unit: '{message}',

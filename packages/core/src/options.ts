@@ -70,7 +70,9 @@ export interface Origin {
 export class WaybillTypeError extends TypeError {
   override readonly name = 'WaybillTypeError'
   constructor(origin: Origin, expected: string, got: unknown, remedy: string) {
-    super(`${origin.packageName}: ${origin.functionName}() expected ${expected}, got ${describe(got)}. ${remedy}`)
+    super(
+      `${origin.packageName}: ${origin.functionName}() expected ${expected}, got ${describe(got)}. ${remedy}`,
+    )
   }
 }
 
@@ -83,7 +85,7 @@ function describe(value: unknown): string {
     const name = (value as { constructor?: { name?: string } }).constructor?.name
     return name === undefined || name === 'Object' ? 'an object' : `an instance of ${name}`
   }
-  return String(value)
+  return String(value as number | boolean | bigint | symbol)
 }
 
 type Check = (value: unknown) => string | undefined
@@ -105,7 +107,9 @@ const isNumber =
 const hasMethod =
   (name: string): Check =>
   (value) =>
-    typeof (value as Record<string, unknown> | null)?.[name] === 'function' ? undefined : `an object with ${name}()`
+    typeof (value as Record<string, unknown> | null)?.[name] === 'function'
+      ? undefined
+      : `an object with ${name}()`
 
 const CHECKS: Record<keyof TelemetryOptions, Check> = {
   tracerProvider: hasMethod('getTracer'),
@@ -165,16 +169,33 @@ export function resolveOptions(
   }
 }
 
-function check(origin: Origin, options: object, checks: Readonly<Record<string, Check>>, prefix: string): void {
+function check(
+  origin: Origin,
+  options: object,
+  checks: Readonly<Record<string, Check>>,
+  prefix: string,
+): void {
   for (const [name, value] of Object.entries(options)) {
     const known = Object.hasOwn(checks, name) ? checks[name] : undefined
     if (known === undefined) {
-      const names = Object.keys(checks).map((n) => prefix + n).join(', ')
-      throw new WaybillTypeError(origin, `options among ${names}`, `${prefix}${name}`, 'Remove it or mend the spelling.')
+      const names = Object.keys(checks)
+        .map((n) => prefix + n)
+        .join(', ')
+      throw new WaybillTypeError(
+        origin,
+        `options among ${names}`,
+        `${prefix}${name}`,
+        'Remove it or mend the spelling.',
+      )
     }
     const expected = value === undefined ? undefined : known(value)
     if (expected !== undefined) {
-      throw new WaybillTypeError(origin, `option ${prefix}${name} to be ${expected}`, value, 'See TelemetryOptions.')
+      throw new WaybillTypeError(
+        origin,
+        `option ${prefix}${name} to be ${expected}`,
+        value,
+        'See TelemetryOptions.',
+      )
     }
   }
 }

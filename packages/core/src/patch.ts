@@ -48,5 +48,7 @@ export function unpatch(target: object): void {
 }
 
 function originalsOf(target: object): Originals | undefined {
-  return Object.hasOwn(target, ORIGINALS) ? ((target as Record<symbol, unknown>)[ORIGINALS] as Originals) : undefined
+  return Object.hasOwn(target, ORIGINALS)
+    ? ((target as Record<symbol, unknown>)[ORIGINALS] as Originals)
+    : undefined
 }

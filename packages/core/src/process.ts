@@ -113,7 +113,9 @@ export function arrivalOf(telemetry: Telemetry, signals: Signals, incoming: Inco
     typeof options.trust === 'function' ? options.trust(info) : options.trust,
   )
   const relation = safely<Relation>(log, 'options.relation()', 'parent', () =>
-    typeof options.relation === 'function' ? options.relation(info) : (options.relation ?? incoming.relation ?? 'parent'),
+    typeof options.relation === 'function'
+      ? options.relation(info)
+      : (options.relation ?? incoming.relation ?? 'parent'),
   )
   // What an untrusted sender stamped is as little believed as its trace context.
   const sent = trust === 'continue' ? extracted.waybill.sent : undefined
@@ -140,7 +142,8 @@ export function beginArrived(telemetry: Telemetry, signals: Signals, arrival: Ar
   const span = startSpan(telemetry, signals, arrival, base)
   let context = span === NO_SPAN ? base : trace.setSpan(base, span)
   const { origin, sent } = extracted.waybill
-  if (trust === 'continue') context = withJourney(context, { origin: origin ?? sent, creation: extracted.creation })
+  if (trust === 'continue')
+    context = withJourney(context, { origin: origin ?? sent, creation: extracted.creation })
   let ended = false
   return {
     context,
@@ -181,28 +184,46 @@ function startSpan(telemetry: Telemetry, signals: Signals, arrival: Arrival, bas
   const { incoming, extracted, trust, relation } = arrival
   const span = safely(log, 'starting a process span', NO_SPAN, () => {
     const creation = trust === 'ignore' ? undefined : extracted.creation
-    const isChild = creation !== undefined && trust === 'continue' && relation === 'parent' && incoming.rootReason === undefined
+    const isChild =
+      creation !== undefined &&
+      trust === 'continue' &&
+      relation === 'parent' &&
+      incoming.rootReason === undefined
     const attributes = creationAttributes(telemetry, incoming)
     if (!isChild) {
       const reason = incoming.rootReason ?? (trust === 'continue' ? extracted.missing : 'untrusted')
       if (reason !== undefined) attributes[ATTR_ROOT_REASON] = reason
-      log.debug(`${incoming.operation} ${incoming.destination.name}: new trace (${reason ?? 'relation: link'})`)
+      log.debug(
+        `${incoming.operation} ${incoming.destination.name}: new trace (${reason ?? 'relation: link'})`,
+      )
     }
     const links: Link[] = creation === undefined ? [] : [{ context: creation }]
     const receive = incoming.operationType === 'receive'
-    const startTime = incoming.since === undefined ? undefined : new Date(Date.now() - (performance.now() - incoming.since))
+    const startTime =
+      incoming.since === undefined ? undefined : new Date(Date.now() - (performance.now() - incoming.since))
     return signals.tracer.startSpan(
       `${incoming.operation} ${labelOf(incoming.destination)}`,
-      { kind: receive ? SpanKind.CLIENT : SpanKind.CONSUMER, attributes, links, ...(startTime && { startTime }) },
+      {
+        kind: receive ? SpanKind.CLIENT : SpanKind.CONSUMER,
+        attributes,
+        links,
+        ...(startTime && { startTime }),
+      },
       isChild ? trace.setSpanContext(base, creation) : base,
     )
   })
-  if (span.isRecording()) safely(log, 'describing a process span', undefined, () => { describe(span, arrival) })
+  if (span.isRecording())
+    safely(log, 'describing a process span', undefined, () => {
+      describe(span, arrival)
+    })
   return span
 }
 
 /** What samplers want to know, given at span creation. */
-export function creationAttributes(telemetry: Telemetry, incoming: Omit<Incoming, 'carrier' | 'getter' | 'times'>): Attributes {
+export function creationAttributes(
+  telemetry: Telemetry,
+  incoming: Omit<Incoming, 'carrier' | 'getter' | 'times'>,
+): Attributes {
   const { system } = telemetry.scope
   const attributes: Attributes = {
     [ATTR_SYSTEM_NAME]: system,
@@ -295,7 +316,8 @@ export function endSpan(span: Span, result: ProcessResult): void {
     if (result.outcome !== undefined) span.setAttribute(ATTR_DELIVERY_OUTCOME, result.outcome)
     if (result.attributes !== undefined) span.setAttributes(result.attributes)
     if (result.failure !== undefined) recordFailure(span, result.failure.error, result.errorType)
-    else if (result.errorType !== undefined) recordFailure(span, new Error(result.errorType), result.errorType)
+    else if (result.errorType !== undefined)
+      recordFailure(span, new Error(result.errorType), result.errorType)
   } finally {
     span.end()
   }
@@ -322,7 +344,10 @@ function metricAttributes(
   incoming: { readonly destination: Destination; readonly group?: string | undefined },
   operation: string,
 ): Attributes {
-  const attributes: Attributes = { [ATTR_SYSTEM_NAME]: telemetry.scope.system, [ATTR_OPERATION_NAME]: operation }
+  const attributes: Attributes = {
+    [ATTR_SYSTEM_NAME]: telemetry.scope.system,
+    [ATTR_OPERATION_NAME]: operation,
+  }
   measureDestination(attributes, incoming.destination)
   if (incoming.group !== undefined) attributes[ATTR_CONSUMER_GROUP] = incoming.group
   return attributes

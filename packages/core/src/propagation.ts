@@ -62,19 +62,32 @@ function withCappedBaggage(
   if (active === undefined) return context
   const baggage = withinBytes(allowedBaggage(active, limits.allow), limits.maxBytes)
   if (baggage.omitted > 0) {
-    warnOnce(log, 'baggage over maxBaggageBytes', `${baggage.omitted} baggage members over ${limits.maxBytes} bytes left out`)
+    warnOnce(
+      log,
+      'baggage over maxBaggageBytes',
+      `${baggage.omitted} baggage members over ${limits.maxBytes} bytes left out`,
+    )
   }
   if (baggage.kept === active) return context
-  return baggage.kept === undefined ? propagation.deleteBaggage(context) : propagation.setBaggage(context, baggage.kept)
+  return baggage.kept === undefined
+    ? propagation.deleteBaggage(context)
+    : propagation.setBaggage(context, baggage.kept)
 }
 
 /** The first members that fit; the size is that of the percent-encoded `key=value` pairs and their commas. */
-function withinBytes(baggage: Baggage | undefined, maxBytes: number): { kept: Baggage | undefined; omitted: number } {
+function withinBytes(
+  baggage: Baggage | undefined,
+  maxBytes: number,
+): { kept: Baggage | undefined; omitted: number } {
   const entries = baggage?.getAllEntries() ?? []
   let bytes = 0
   const kept: typeof entries = []
   for (const [key, entry] of entries) {
-    const size = encodeURIComponent(key).length + encodeURIComponent(entry.value).length + 2 + (entry.metadata?.toString().length ?? 0)
+    const size =
+      encodeURIComponent(key).length +
+      encodeURIComponent(entry.value).length +
+      2 +
+      (entry.metadata?.toString().length ?? 0)
     if (bytes + size > maxBytes + 1) continue
     bytes += size
     kept.push([key, entry])
@@ -105,13 +118,17 @@ export function extract<C>(
   now: number,
   log: DiagLogger,
 ): Extracted {
-  const context = safely(log, 'propagator.extract()', ROOT_CONTEXT, () => propagator.extract(ROOT_CONTEXT, carrier, getter))
+  const context = safely(log, 'propagator.extract()', ROOT_CONTEXT, () =>
+    propagator.extract(ROOT_CONTEXT, carrier, getter),
+  )
   const read = (name: string): string | undefined =>
     safely(log, 'reading a carrier', undefined, () => getter.get(carrier, name) as string | undefined)
   const found = trace.getSpanContext(context)
   const creation = found !== undefined && trace.isSpanContextValid(found) ? found : undefined
   const waybill = parseWaybill(read(WAYBILL_FIELD), now)
   if (creation !== undefined) return { context, creation, missing: undefined, waybill }
-  const carriesSomething = propagator.fields().some((name) => name !== 'baggage' && name !== 'tracestate' && read(name) !== undefined)
+  const carriesSomething = propagator
+    .fields()
+    .some((name) => name !== 'baggage' && name !== 'tracestate' && read(name) !== undefined)
   return { context, creation, missing: carriesSomething ? 'malformed' : 'no_carrier', waybill }
 }

@@ -19,7 +19,11 @@ export function reportNoSdk(log: DiagLogger): void {
     | { trace?: unknown; version?: string; diag?: DiagLogger }
     | undefined
   if (registered?.trace === undefined) {
-    warnOnce(log, 'no SDK', 'No OpenTelemetry SDK is registered: messages pass through untraced. Start the SDK first.')
+    warnOnce(
+      log,
+      'no SDK',
+      'No OpenTelemetry SDK is registered: messages pass through untraced. Start the SDK first.',
+    )
   } else {
     // Our copy of the API cannot see the application's diag logger either: the line goes to that one directly.
     warnOnce(
@@ -33,7 +37,12 @@ export function reportNoSdk(log: DiagLogger): void {
 /** Checks, at the first use, what silently breaks traces, and warns with the cure (conventions §6). */
 export function selfCheck(propagator: TextMapPropagator, log: DiagLogger): void {
   safely(log, 'self-check', undefined, () => {
-    if (!context.with(ROOT_CONTEXT.setValue(PROBE_KEY, true), () => context.active().getValue(PROBE_KEY) === true)) {
+    if (
+      !context.with(
+        ROOT_CONTEXT.setValue(PROBE_KEY, true),
+        () => context.active().getValue(PROBE_KEY) === true,
+      )
+    ) {
       warnOnce(
         log,
         'no context manager',

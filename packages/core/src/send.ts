@@ -83,8 +83,17 @@ export function beginSend(telemetry: Telemetry, outgoing: Outgoing): Sending | u
   function ownStamp(): Stamp {
     if (ours !== undefined) return ours
     const { sendBaggage, maxBaggageBytes } = telemetry.options
-    const fields = inject(context, signals!.propagator, { allow: sendBaggage, maxBytes: maxBaggageBytes }, log)
-    fields[WAYBILL_FIELD] = formatWaybill({ sent, origin: journeyOf(caller)?.origin ?? sent, ...(outgoing.op && { op: outgoing.op }) })
+    const fields = inject(
+      context,
+      signals!.propagator,
+      { allow: sendBaggage, maxBytes: maxBaggageBytes },
+      log,
+    )
+    fields[WAYBILL_FIELD] = formatWaybill({
+      sent,
+      origin: journeyOf(caller)?.origin ?? sent,
+      ...(outgoing.op && { op: outgoing.op }),
+    })
     ours = { fields, replaces: new Set(Object.keys(fields)) }
     return ours
   }
@@ -131,7 +140,15 @@ export function send<T>(
     () => contextApi.with(sending.context, () => call(sending)),
     (failure, answer) => {
       if (failure !== undefined) sending.end({ failure })
-      else sending.end(safely(telemetry.log, 'reading the answer to a send', {}, () => describe?.(answer as Awaited<T>) ?? {}))
+      else
+        sending.end(
+          safely(
+            telemetry.log,
+            'reading the answer to a send',
+            {},
+            () => describe?.(answer as Awaited<T>) ?? {},
+          ),
+        )
     },
   )
 }
@@ -148,14 +165,18 @@ function startSpan(telemetry: Telemetry, signals: Signals, outgoing: Outgoing, c
     const name = `${outgoing.operation} ${labelOf(outgoing.destination)}`
     return signals.tracer.startSpan(name, { kind: SpanKind.PRODUCER, attributes }, caller)
   })
-  if (span.isRecording()) safely(telemetry.log, 'describing a send span', undefined, () => { describe(span, outgoing) })
+  if (span.isRecording())
+    safely(telemetry.log, 'describing a send span', undefined, () => {
+      describe(span, outgoing)
+    })
   return span
 }
 
 function describe(span: Span, outgoing: Outgoing): void {
   if (outgoing.messageId !== undefined) span.setAttribute(ATTR_MESSAGE_ID, outgoing.messageId)
   if (outgoing.conversationId !== undefined) span.setAttribute(ATTR_CONVERSATION_ID, outgoing.conversationId)
-  if (outgoing.count !== undefined && outgoing.count !== 1) span.setAttribute(ATTR_BATCH_COUNT, outgoing.count)
+  if (outgoing.count !== undefined && outgoing.count !== 1)
+    span.setAttribute(ATTR_BATCH_COUNT, outgoing.count)
   if (outgoing.details !== undefined) span.setAttributes(outgoing.details())
 }
 
@@ -173,7 +194,8 @@ function finish(
     if (span.isRecording()) {
       if (result.messageId !== undefined) span.setAttribute(ATTR_MESSAGE_ID, result.messageId)
       if (result.attributes !== undefined) span.setAttributes(result.attributes)
-      if (errorType !== undefined) recordFailure(span, failure === undefined ? new Error(errorType) : failure.error, errorType)
+      if (errorType !== undefined)
+        recordFailure(span, failure === undefined ? new Error(errorType) : failure.error, errorType)
     }
   } finally {
     span.end()
@@ -194,7 +216,10 @@ function isSame(a: SpanContext, b: SpanContext | undefined): boolean {
 
 /** The application's own trace context stays: of ours only the `waybill` field is written. */
 function keepingContext(stamp: Stamp): Stamp {
-  return { fields: { [WAYBILL_FIELD]: stamp.fields[WAYBILL_FIELD] as string }, replaces: new Set([WAYBILL_FIELD]) }
+  return {
+    fields: { [WAYBILL_FIELD]: stamp.fields[WAYBILL_FIELD] as string },
+    replaces: new Set([WAYBILL_FIELD]),
+  }
 }
 
 /** Headers copied from a consumed message: all its context goes, also what the current context does not write again. */

@@ -46,7 +46,8 @@ export interface Telemetry {
 /** The globally registered propagator, whichever it is at the moment of use. */
 const globalPropagator: TextMapPropagator = {
   inject: <C>(ctx: Context, carrier: C, setter: TextMapSetter<C>) => propagation.inject(ctx, carrier, setter),
-  extract: <C>(ctx: Context, carrier: C, getter: TextMapGetter<C>) => propagation.extract(ctx, carrier, getter),
+  extract: <C>(ctx: Context, carrier: C, getter: TextMapGetter<C>) =>
+    propagation.extract(ctx, carrier, getter),
   fields: () => propagation.fields(),
 }
 
@@ -101,5 +102,9 @@ export function createTelemetry(
 function isRegistered(tracers: TracerProvider, meter: Meter): boolean {
   // The API's own stand-in for a provider that is still to come has this method; a real provider has not.
   const { getDelegateTracer } = tracers as { getDelegateTracer?: (name: string) => Tracer | undefined }
-  return getDelegateTracer === undefined || getDelegateTracer.call(tracers, '') !== undefined || meter !== NOOP_METER
+  return (
+    getDelegateTracer === undefined ||
+    getDelegateTracer.call(tracers, '') !== undefined ||
+    meter !== NOOP_METER
+  )
 }

@@ -1,12 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import vectors from '../../../docs/wire-format/carriers.json' with { type: 'json' }
-import { fieldListGetter, mapGetter, parseJsonCarrier, recordGetter, stampFieldList, stampRecord } from '../src/carrier.ts'
+import {
+  fieldListGetter,
+  mapGetter,
+  parseJsonCarrier,
+  recordGetter,
+  stampFieldList,
+  stampRecord,
+} from '../src/carrier.ts'
 
 function decode(value: unknown): unknown {
   if (typeof value === 'string') return value.startsWith('hex:') ? Buffer.from(value.slice(4), 'hex') : value
   if (Array.isArray(value)) return value.map(decode)
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, decode(v)]))
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, decode(v)]))
   return value
 }
 
@@ -39,15 +47,20 @@ describe('reading a record', () => {
   test('of baggage the first 64 members are read', () => {
     const members = Array.from({ length: 70 }, (_, i) => `k${i}=v`)
     expect(recordGetter.get({ baggage: members.join(',') }, 'baggage')).toBe(members.slice(0, 64).join(','))
-    expect(recordGetter.get({ baggage: members.slice(0, 64).join(',') }, 'baggage')).toBe(members.slice(0, 64).join(','))
+    expect(recordGetter.get({ baggage: members.slice(0, 64).join(',') }, 'baggage')).toBe(
+      members.slice(0, 64).join(','),
+    )
   })
 
   test('no value makes the reader throw', () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.constantFrom('traceparent', 'Traceparent', 'x', '__proto__'), fc.anything()), (carrier) => {
-        const value = recordGetter.get(carrier, 'traceparent')
-        expect(value === undefined || typeof value === 'string').toBe(true)
-      }),
+      fc.property(
+        fc.dictionary(fc.constantFrom('traceparent', 'Traceparent', 'x', '__proto__'), fc.anything()),
+        (carrier) => {
+          const value = recordGetter.get(carrier, 'traceparent')
+          expect(value === undefined || typeof value === 'string').toBe(true)
+        },
+      ),
     )
   })
 })
@@ -64,14 +77,23 @@ describe('reading a map', () => {
     expect(mapGetter.get(new Map([[Buffer.from('traceparent'), Buffer.from('a')]]), 'traceparent')).toBe('a')
     expect(mapGetter.get(new Map([['TraceParent', 'a']]), 'traceparent')).toBe('a')
     expect(mapGetter.get(new Map([['x', 'a']]), 'traceparent')).toBeUndefined()
-    expect(mapGetter.keys(new Map<unknown, unknown>([['a', 1], [Buffer.from('b'), 2], [3, 3]]))).toEqual(['a', 'b'])
+    expect(
+      mapGetter.keys(
+        new Map<unknown, unknown>([
+          ['a', 1],
+          [Buffer.from('b'), 2],
+          [3, 3],
+        ]),
+      ),
+    ).toEqual(['a', 'b'])
   })
 })
 
 describe('reading JSON', () => {
   test('an object is a carrier, everything else is not', () => {
     expect(parseJsonCarrier('{"traceparent":"a"}')).toEqual({ traceparent: 'a' })
-    for (const foreign of ['null', '"x"', '[]', '42', '{', '', 'a-b-1', undefined, null, 7, {}]) expect(parseJsonCarrier(foreign)).toBeUndefined()
+    for (const foreign of ['null', '"x"', '[]', '42', '{', '', 'a-b-1', undefined, null, 7, {}])
+      expect(parseJsonCarrier(foreign)).toBeUndefined()
     expect(parseJsonCarrier(`{"a":"${'x'.repeat(70_000)}"}`)).toBeUndefined()
   })
 })
@@ -83,7 +105,10 @@ describe('writing a record', () => {
   })
 
   test('inherited keys stay, since amqplib sends them', () => {
-    expect(stampRecord(Object.create({ inherited: 'x' }) as Record<string, string>, stamp)).toEqual({ inherited: 'x', ...stamp.fields })
+    expect(stampRecord(Object.create({ inherited: 'x' }) as Record<string, string>, stamp)).toEqual({
+      inherited: 'x',
+      ...stamp.fields,
+    })
   })
 
   test('a key named __proto__ stays data', () => {
@@ -100,7 +125,16 @@ describe('writing a record', () => {
 describe('writing a field list', () => {
   test('ours come last, in their order; replaced ones go; the list is not touched', () => {
     const list = Object.freeze(['a', '1', 'Traceparent', 'old', 'b', Buffer.from('2')])
-    expect(stampFieldList<unknown>(list, stamp)).toEqual(['a', '1', 'b', Buffer.from('2'), 'traceparent', 'new', 'waybill', 'w'])
+    expect(stampFieldList<unknown>(list, stamp)).toEqual([
+      'a',
+      '1',
+      'b',
+      Buffer.from('2'),
+      'traceparent',
+      'new',
+      'waybill',
+      'w',
+    ])
   })
 
   test('an odd list stays odd, for the client to reject', () => {

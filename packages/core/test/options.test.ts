@@ -16,7 +16,11 @@ const failure = (options: object): string => {
 describe('options', () => {
   test('defaults', () => {
     expect(resolveOptions(origin)).toMatchObject({
-      trust: 'continue', maxBaggageBytes: 1024, maxLinks: 128, compat: true, transitSpan: { enabled: true, minMs: 1, maxMs: 3_600_000 },
+      trust: 'continue',
+      maxBaggageBytes: 1024,
+      maxLinks: 128,
+      compat: true,
+      transitSpan: { enabled: true, minMs: 1, maxMs: 3_600_000 },
     })
   })
 

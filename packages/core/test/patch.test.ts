@@ -8,7 +8,10 @@ class Client {
   }
 }
 
-const shout = (original: Client['greet']): Client['greet'] => (word) => original(word).toUpperCase()
+const shout =
+  (original: Client['greet']): Client['greet'] =>
+  (word) =>
+    original(word).toUpperCase()
 
 describe('patchMethod', () => {
   test('replaces a method on one instance, bound to it', () => {

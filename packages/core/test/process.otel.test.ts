@@ -6,11 +6,16 @@ import { adapter, delivered, SPAN_ID, TRACE_ID, TRACEPARENT } from './scenario.t
 
 const NOW = Date.now()
 const now = (): number => NOW
-const sentAgo = (ms: number, more = ''): object => ({ traceparent: TRACEPARENT, waybill: `sent=${NOW - ms};origin=${NOW - 2 * ms}${more}` })
+const sentAgo = (ms: number, more = ''): object => ({
+  traceparent: TRACEPARENT,
+  waybill: `sent=${NOW - ms};origin=${NOW - 2 * ms}${more}`,
+})
 
 describe('process', () => {
   let telemetry: TestTelemetry
-  beforeEach(() => { telemetry = installSdk() })
+  beforeEach(() => {
+    telemetry = installSdk()
+  })
   afterEach(async () => {
     expect(telemetry.recorder.open).toEqual([])
     await telemetry.uninstall()
@@ -21,12 +26,21 @@ describe('process', () => {
   test('transit and process are siblings under the creation context', () => {
     process(adapter({ now }), delivered(sentAgo(300)), () => undefined)
     expect(names()).toEqual(['transit jobs', 'process jobs'])
-    for (const { parentSpanContext } of telemetry.recorder.spans) expect(parentSpanContext?.spanId).toBe(SPAN_ID)
+    for (const { parentSpanContext } of telemetry.recorder.spans)
+      expect(parentSpanContext?.spanId).toBe(SPAN_ID)
     expect(span('transit').attributes).toEqual({
-      'messaging.system.name': 'test', 'messaging.system': 'test', 'messaging.operation.name': 'transit', 'messaging.destination.name': 'jobs',
-      'waybill.transit.time': 0.3, 'waybill.transit.clock': 'producer', 'waybill.delivery.attempt': 1,
+      'messaging.system.name': 'test',
+      'messaging.system': 'test',
+      'messaging.operation.name': 'transit',
+      'messaging.destination.name': 'jobs',
+      'waybill.transit.time': 0.3,
+      'waybill.transit.clock': 'producer',
+      'waybill.delivery.attempt': 1,
     })
-    expect(span('process').attributes).toMatchObject({ 'waybill.transit.time': 0.3, 'waybill.delivery.attempt': 1 })
+    expect(span('process').attributes).toMatchObject({
+      'waybill.transit.time': 0.3,
+      'waybill.delivery.attempt': 1,
+    })
   })
 
   test.each([
@@ -48,14 +62,29 @@ describe('process', () => {
   })
 
   test('a known delay is told apart', () => {
-    process(adapter({ now }), delivered(sentAgo(600), { due: NOW - 100, scheduledDelay: 500 }), () => undefined)
-    expect(span('transit').attributes).toMatchObject({ 'waybill.transit.time': 0.1, 'waybill.transit.scheduled_delay': 0.5 })
+    process(
+      adapter({ now }),
+      delivered(sentAgo(600), { due: NOW - 100, scheduledDelay: 500 }),
+      () => undefined,
+    )
+    expect(span('transit').attributes).toMatchObject({
+      'waybill.transit.time': 0.1,
+      'waybill.transit.scheduled_delay': 0.5,
+    })
   })
 
   test('an unknown wait: reason and age, no span, no point', async () => {
-    process(adapter({ now }), delivered(sentAgo(300), { unknown: 'redelivered', attempt: 2 }), () => undefined)
+    process(
+      adapter({ now }),
+      delivered(sentAgo(300), { unknown: 'redelivered', attempt: 2 }),
+      () => undefined,
+    )
     expect(names()).toEqual(['process jobs'])
-    expect(span('process').attributes).toMatchObject({ 'waybill.transit.unknown': 'redelivered', 'waybill.message.age': 0.3, 'waybill.delivery.attempt': 2 })
+    expect(span('process').attributes).toMatchObject({
+      'waybill.transit.unknown': 'redelivered',
+      'waybill.message.age': 0.3,
+      'waybill.delivery.attempt': 2,
+    })
     expect(await telemetry.series('waybill.transit.duration')).toEqual([])
     expect(await telemetry.series('waybill.journey.duration')).toEqual([])
   })
@@ -65,7 +94,9 @@ describe('process', () => {
     expect(names()).toEqual(['process jobs'])
     expect(span('process').attributes).not.toHaveProperty('waybill.transit.time')
     expect(await telemetry.series('waybill.transit.duration')).toEqual([])
-    expect((await telemetry.series('waybill.transit.clock_skew')).map(({ value, unit }) => [value, unit])).toEqual([[1, '{message}']])
+    expect(
+      (await telemetry.series('waybill.transit.clock_skew')).map(({ value, unit }) => [value, unit]),
+    ).toEqual([[1, '{message}']])
   })
 
   test('journey: from the origin to the handler', async () => {
@@ -92,15 +123,30 @@ describe('process', () => {
   })
 
   test('nothing that is active where the consumer runs gets in', () => {
-    const active = propagation.setBaggage(trace.setSpanContext(context.active(), { traceId: 'a'.repeat(32), spanId: 'a'.repeat(16), traceFlags: 1 }), propagation.createBaggage({ leak: { value: 'x' } }))
-    const seen = context.with(active, () => process(adapter(), delivered({}), () => propagation.getActiveBaggage()))
+    const active = propagation.setBaggage(
+      trace.setSpanContext(context.active(), {
+        traceId: 'a'.repeat(32),
+        spanId: 'a'.repeat(16),
+        traceFlags: 1,
+      }),
+      propagation.createBaggage({ leak: { value: 'x' } }),
+    )
+    const seen = context.with(active, () =>
+      process(adapter(), delivered({}), () => propagation.getActiveBaggage()),
+    )
     expect(seen).toBeUndefined()
     expect(span('process').parentSpanContext).toBeUndefined()
   })
 
   test('acceptBaggage filters what comes in, under every trust', () => {
     const headers = { traceparent: TRACEPARENT, baggage: 'tenant=acme,role=admin' }
-    const seen = (options: object) => process(adapter(options), delivered(headers), () => propagation.getActiveBaggage()?.getAllEntries().map(([key]) => key))
+    const seen = (options: object) =>
+      process(adapter(options), delivered(headers), () =>
+        propagation
+          .getActiveBaggage()
+          ?.getAllEntries()
+          .map(([key]) => key),
+      )
     expect(seen({})).toEqual(['tenant', 'role'])
     expect(seen({ acceptBaggage: ['tenant'] })).toEqual(['tenant'])
     expect(seen({ trust: 'link' })).toBeUndefined()
@@ -118,18 +164,34 @@ describe('process', () => {
 
   test('no transit span is even started in a trace that is not sampled, whatever the sampler would say', () => {
     const started: string[] = []
-    const startSpan = (name: string) => { started.push(name); return trace.wrapSpanContext(INVALID_SPAN_CONTEXT) }
+    const startSpan = (name: string) => {
+      started.push(name)
+      return trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
+    }
     const tracerProvider = { getTracer: () => ({ startSpan }) } as never
-    process(adapter({ now, tracerProvider }), delivered({ ...sentAgo(300), traceparent: TRACEPARENT.replace(/01$/, '00') }), () => undefined)
+    process(
+      adapter({ now, tracerProvider }),
+      delivered({ ...sentAgo(300), traceparent: TRACEPARENT.replace(/01$/, '00') }),
+      () => undefined,
+    )
     expect(started).toEqual(['process jobs'])
   })
 
   test('hooks are told of the message; one that throws is not obeyed but survived', () => {
     const told: unknown[] = []
-    const relation = (message: unknown) => { told.push(message); return 'link' as const }
-    process(adapter({ relation }), delivered({ traceparent: TRACEPARENT }, { messageId: 'm1' }), () => undefined)
+    const relation = (message: unknown) => {
+      told.push(message)
+      return 'link' as const
+    }
+    process(
+      adapter({ relation }),
+      delivered({ traceparent: TRACEPARENT }, { messageId: 'm1' }),
+      () => undefined,
+    )
     expect(told).toEqual([{ destination: 'jobs', messageId: 'm1', attempt: 1 }])
-    const thrower = () => { throw new Error('hook') }
+    const thrower = () => {
+      throw new Error('hook')
+    }
     process(adapter({ trust: thrower }), delivered({ traceparent: TRACEPARENT }), () => undefined)
     expect(telemetry.recorder.spans.at(-1)?.attributes['waybill.root.reason']).toBe('untrusted')
   })
@@ -138,23 +200,41 @@ describe('process', () => {
     for (const thrown of ['text', undefined, null, 7]) {
       let caught: unknown = 'nothing'
       try {
-        process(adapter(), delivered({}), () => { throw thrown })
+        process(adapter(), delivered({}), () => {
+          throw thrown
+        })
       } catch (error) {
         caught = error
       }
       expect(caught).toBe(thrown)
     }
-    expect(telemetry.recorder.spans.map((s) => s.attributes['error.type'])).toEqual(['string', 'undefined', 'null', 'number'])
+    expect(telemetry.recorder.spans.map((s) => s.attributes['error.type'])).toEqual([
+      'string',
+      'undefined',
+      'null',
+      'number',
+    ])
   })
 
   test('nothing that throws in telemetry reaches the handler', () => {
-    const thrower = () => { throw new Error('telemetry') }
+    const thrower = () => {
+      throw new Error('telemetry')
+    }
     const getter = { keys: thrower, get: thrower }
     expect(process(adapter(), delivered({}, { getter }), () => 'handled')).toBe('handled')
     expect(process(adapter(), delivered({}, { details: thrower }), () => 'handled')).toBe('handled')
     expect(process(adapter({ now: thrower }), delivered({}), () => 'handled')).toBe('handled')
-    const instruments = { createCounter: () => ({ add: thrower }), createHistogram: () => ({ record: thrower }) }
-    expect(process(adapter({ meterProvider: { getMeter: () => instruments } as never }), delivered({}), () => 'handled')).toBe('handled')
+    const instruments = {
+      createCounter: () => ({ add: thrower }),
+      createHistogram: () => ({ record: thrower }),
+    }
+    expect(
+      process(
+        adapter({ meterProvider: { getMeter: () => instruments } as never }),
+        delivered({}),
+        () => 'handled',
+      ),
+    ).toBe('handled')
     expect(telemetry.recorder.spans).toHaveLength(telemetry.recorder.started)
   })
 })

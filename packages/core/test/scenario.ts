@@ -5,7 +5,10 @@ import type { Incoming } from '../src/process.ts'
 
 /** Telemetry of a made-up adapter. */
 export function adapter(options?: TelemetryOptions): Telemetry {
-  return createTelemetry({ packageName: '@waybill/test', functionName: 'trace', version: '1.2.3', system: 'test' }, options)
+  return createTelemetry(
+    { packageName: '@waybill/test', functionName: 'trace', version: '1.2.3', system: 'test' },
+    options,
+  )
 }
 
 /** A delivered message with these headers. */

@@ -6,7 +6,8 @@ import { send } from '../src/send.ts'
 import { resetWarnings } from '../src/testing.ts'
 import { adapter } from './scenario.ts'
 
-const sendOne = (telemetry = adapter()): void => send(telemetry, { operation: 'send', destination: { name: 'jobs' } }, () => undefined)
+const sendOne = (telemetry = adapter()): void =>
+  send(telemetry, { operation: 'send', destination: { name: 'jobs' } }, () => undefined)
 
 describe('the self-check at first use', () => {
   let telemetry: TestTelemetry | undefined
@@ -14,7 +15,10 @@ describe('the self-check at first use', () => {
   const collect = (): void => {
     lines.length = 0
     const keep = (...parts: unknown[]): void => void lines.push(parts.map(String).join(' '))
-    diag.setLogger({ error: keep, warn: keep, info: keep, debug: keep, verbose: keep }, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true })
+    diag.setLogger(
+      { error: keep, warn: keep, info: keep, debug: keep, verbose: keep },
+      { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
+    )
   }
   afterEach(async () => {
     await telemetry?.uninstall()

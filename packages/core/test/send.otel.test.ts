@@ -1,4 +1,13 @@
-import { context, metrics, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api'
+import {
+  context,
+  metrics,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  TraceFlags,
+} from '@opentelemetry/api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { installSdk, type TestTelemetry } from '../../../integration-tests/telemetry.ts'
 import { recordGetter } from '../src/carrier.ts'
@@ -11,11 +20,21 @@ const NOW = Date.now()
 const now = (): number => NOW
 const outgoing = { operation: 'send', destination: { name: 'jobs' } }
 const inBaggage = <T>(members: Record<string, string>, fn: () => T): T =>
-  context.with(propagation.setBaggage(ROOT_CONTEXT, propagation.createBaggage(Object.fromEntries(Object.entries(members).map(([k, value]) => [k, { value }])))), fn)
+  context.with(
+    propagation.setBaggage(
+      ROOT_CONTEXT,
+      propagation.createBaggage(
+        Object.fromEntries(Object.entries(members).map(([k, value]) => [k, { value }])),
+      ),
+    ),
+    fn,
+  )
 
 describe('send', () => {
   let telemetry: TestTelemetry
-  beforeEach(() => { telemetry = installSdk() })
+  beforeEach(() => {
+    telemetry = installSdk()
+  })
   afterEach(async () => {
     expect(telemetry.recorder.open).toEqual([])
     await telemetry.uninstall()
@@ -26,7 +45,9 @@ describe('send', () => {
   }
 
   test('one PRODUCER span, its context and our stamp as text fields', () => {
-    const fields = inBaggage({ tenant: 'acme' }, () => send(adapter({ now }), outgoing, (sending) => sending!.stamp().fields))
+    const fields = inBaggage({ tenant: 'acme' }, () =>
+      send(adapter({ now }), outgoing, (sending) => sending!.stamp().fields),
+    )
     const span = only()
     expect(span.kind).toBe(SpanKind.PRODUCER)
     expect(Object.entries(fields)).toEqual([
@@ -34,7 +55,11 @@ describe('send', () => {
       ['baggage', 'tenant=acme'],
       ['waybill', `sent=${NOW};origin=${NOW}`],
     ])
-    expect(span.instrumentationScope).toMatchObject({ name: '@waybill/test', version: '1.2.3', schemaUrl: 'https://opentelemetry.io/schemas/1.45.0' })
+    expect(span.instrumentationScope).toMatchObject({
+      name: '@waybill/test',
+      version: '1.2.3',
+      schemaUrl: 'https://opentelemetry.io/schemas/1.45.0',
+    })
   })
 
   test("the client's call runs with the span active", () => {
@@ -44,11 +69,21 @@ describe('send', () => {
 
   test('attributes: what the description says', () => {
     const details = () => ({ 'test.key': 7 })
-    send(adapter(), { ...outgoing, messageId: 'm1', conversationId: 'c1', count: 3, details }, () => undefined)
+    send(
+      adapter(),
+      { ...outgoing, messageId: 'm1', conversationId: 'c1', count: 3, details },
+      () => undefined,
+    )
     expect(only().attributes).toEqual({
-      'messaging.system.name': 'test', 'messaging.system': 'test', 'messaging.operation.name': 'send', 'messaging.operation.type': 'send',
-      'messaging.destination.name': 'jobs', 'messaging.message.id': 'm1', 'messaging.message.conversation_id': 'c1',
-      'messaging.batch.message_count': 3, 'test.key': 7,
+      'messaging.system.name': 'test',
+      'messaging.system': 'test',
+      'messaging.operation.name': 'send',
+      'messaging.operation.type': 'send',
+      'messaging.destination.name': 'jobs',
+      'messaging.message.id': 'm1',
+      'messaging.message.conversation_id': 'c1',
+      'messaging.batch.message_count': 3,
+      'test.key': 7,
     })
   })
 
@@ -58,7 +93,11 @@ describe('send', () => {
   })
 
   test.each([
-    [{ name: 'tenant-42-jobs', template: 'tenant-{id}-jobs' }, 'send tenant-{id}-jobs', { 'messaging.destination.template': 'tenant-{id}-jobs' }],
+    [
+      { name: 'tenant-42-jobs', template: 'tenant-{id}-jobs' },
+      'send tenant-{id}-jobs',
+      { 'messaging.destination.template': 'tenant-{id}-jobs' },
+    ],
     [{ name: 'amq.gen-x', anonymous: true }, 'send (anonymous)', { 'messaging.destination.anonymous': true }],
     [{ name: 'reply-1', temporary: true }, 'send (temporary)', { 'messaging.destination.temporary': true }],
   ])('an unbounded name stays out of span names and metrics: %o', async (destination, name, attributes) => {
@@ -70,7 +109,8 @@ describe('send', () => {
   })
 
   test('the answer is described on the span; a null answer counts no message', async () => {
-    const describeAnswer = (id: string | null) => (id === null ? { sent: false } : { messageId: id, attributes: { 'test.offset': 5 } })
+    const describeAnswer = (id: string | null) =>
+      id === null ? { sent: false } : { messageId: id, attributes: { 'test.offset': 5 } }
     await send(adapter(), outgoing, () => Promise.resolve('id-1' as string | null), describeAnswer)
     expect(only().attributes).toMatchObject({ 'messaging.message.id': 'id-1', 'test.offset': 5 })
     await send(adapter(), outgoing, () => Promise.resolve(null as string | null), describeAnswer)
@@ -79,21 +119,36 @@ describe('send', () => {
   })
 
   test.each([
-    ['throws', () => { throw new RangeError('broken') }],
+    [
+      'throws',
+      () => {
+        throw new RangeError('broken')
+      },
+    ],
     ['rejects', () => Promise.reject(new RangeError('broken'))],
   ])('a call that %s: ERROR, exception, error.type, the same error to the caller', async (_how, call) => {
     await expect(async () => send(adapter(), outgoing, call)).rejects.toThrow(RangeError)
     const span = only()
     expect(span.status).toEqual({ code: SpanStatusCode.ERROR, message: 'broken' })
     expect(span.attributes['error.type']).toBe('RangeError')
-    expect(span.events[0]?.attributes).toMatchObject({ 'exception.type': 'RangeError', 'exception.message': 'broken' })
+    expect(span.events[0]?.attributes).toMatchObject({
+      'exception.type': 'RangeError',
+      'exception.message': 'broken',
+    })
     const [series] = await telemetry.series('messaging.client.operation.duration')
     expect(series?.attributes['error.type']).toBe('RangeError')
   })
 
   test('of an error only name, message and stack are recorded', () => {
-    const error = Object.assign(new Error('EXECABORT'), { command: { args: ['secret'] }, code: 'secret-code' })
-    expect(() => send(adapter(), outgoing, () => { throw error })).toThrow(error)
+    const error = Object.assign(new Error('EXECABORT'), {
+      command: { args: ['secret'] },
+      code: 'secret-code',
+    })
+    expect(() =>
+      send(adapter(), outgoing, () => {
+        throw error
+      }),
+    ).toThrow(error)
     expect(JSON.stringify([only().events, only().attributes])).not.toContain('secret')
   })
 
@@ -107,24 +162,36 @@ describe('send', () => {
   })
 
   test("an application's own traceparent stays, is linked, and only the waybill is written", () => {
-    const stamp = send(adapter({ now }), outgoing, (sending) => sending!.stamp({ traceparent: TRACEPARENT }, recordGetter))
+    const stamp = send(adapter({ now }), outgoing, (sending) =>
+      sending!.stamp({ traceparent: TRACEPARENT }, recordGetter),
+    )
     expect(stamp.fields).toEqual({ waybill: `sent=${NOW};origin=${NOW}` })
     expect([...stamp.replaces]).toEqual(['waybill'])
     expect(only().links.map((link) => link.context.spanId)).toEqual([SPAN_ID])
   })
 
   test('headers copied from the message being handled are replaced, and the old context is linked', () => {
-    const headers = { traceparent: TRACEPARENT, baggage: 'old=1', waybill: `sent=${NOW - 500};origin=${NOW - 900}` }
-    const stamp = process(adapter(), delivered(headers), () => send(adapter({ now }), outgoing, (sending) => sending!.stamp(headers, recordGetter)))
+    const headers = {
+      traceparent: TRACEPARENT,
+      baggage: 'old=1',
+      waybill: `sent=${NOW - 500};origin=${NOW - 900}`,
+    }
+    const stamp = process(adapter(), delivered(headers), () =>
+      send(adapter({ now }), outgoing, (sending) => sending!.stamp(headers, recordGetter)),
+    )
     const [sent] = telemetry.recorder.spans.filter((span) => span.name === 'send jobs')
     expect(stamp.fields['traceparent']).toBe(`00-${TRACE_ID}-${sent?.spanContext().spanId}-01`)
     expect(stamp.fields['waybill']).toBe(`sent=${NOW};origin=${NOW - 900}`)
-    expect([...stamp.replaces]).toEqual(expect.arrayContaining(['traceparent', 'tracestate', 'baggage', 'waybill']))
+    expect([...stamp.replaces]).toEqual(
+      expect.arrayContaining(['traceparent', 'tracestate', 'baggage', 'waybill']),
+    )
     expect(sent?.links.map((link) => link.context.spanId)).toEqual([SPAN_ID])
   })
 
   test('a preset traceparent that is invalid is replaced', () => {
-    const stamp = send(adapter(), outgoing, (sending) => sending!.stamp({ traceparent: 'garbage' }, recordGetter))
+    const stamp = send(adapter(), outgoing, (sending) =>
+      sending!.stamp({ traceparent: 'garbage' }, recordGetter),
+    )
     expect(stamp.replaces.has('traceparent')).toBe(true)
     expect(only().links).toEqual([])
   })
@@ -145,18 +212,36 @@ describe('send', () => {
   test('undefined flags are masked before they would make an invalid traceparent', () => {
     const remote = { traceId: TRACE_ID, spanId: SPAN_ID, traceFlags: 0xff as TraceFlags }
     trace.disable() // pass-through: no tracer, only a propagator
-    const fields = context.with(trace.setSpanContext(ROOT_CONTEXT, remote), () => send(adapter(), outgoing, (sending) => sending!.stamp().fields))
+    const fields = context.with(trace.setSpanContext(ROOT_CONTEXT, remote), () =>
+      send(adapter(), outgoing, (sending) => sending!.stamp().fields),
+    )
     expect(fields['traceparent']).toBe(`00-${TRACE_ID}-${SPAN_ID}-03`)
   })
 
   test('nothing that throws in telemetry reaches the caller', () => {
-    const thrower = () => { throw new Error('telemetry') }
+    const thrower = () => {
+      throw new Error('telemetry')
+    }
     expect(send(adapter({ tracerProvider: { getTracer: thrower } }), outgoing, () => 'sent')).toBe('sent')
-    expect(send(adapter({ tracerProvider: { getTracer: () => ({ startSpan: thrower, startActiveSpan: thrower }) } as never }), outgoing, () => 'sent')).toBe('sent')
+    expect(
+      send(
+        adapter({
+          tracerProvider: { getTracer: () => ({ startSpan: thrower, startActiveSpan: thrower }) } as never,
+        }),
+        outgoing,
+        () => 'sent',
+      ),
+    ).toBe('sent')
     expect(send(adapter({ now: thrower }), outgoing, () => 'sent')).toBe('sent')
     expect(send(adapter(), { ...outgoing, details: thrower }, () => 'sent')).toBe('sent')
     expect(send(adapter(), outgoing, () => 'sent', thrower)).toBe('sent')
-    expect(send(adapter(), outgoing, (sending) => sending!.stamp({}, { keys: thrower, get: thrower }).fields['traceparent'])).toMatch(/^00-/)
+    expect(
+      send(
+        adapter(),
+        outgoing,
+        (sending) => sending!.stamp({}, { keys: thrower, get: thrower }).fields['traceparent'],
+      ),
+    ).toMatch(/^00-/)
     expect(telemetry.recorder.spans).toHaveLength(telemetry.recorder.started)
   })
 

@@ -13,7 +13,9 @@ describe('settle', () => {
     for (const thrown of [new Error('x'), 'text', undefined, null]) {
       let caught: unknown = 'nothing'
       try {
-        settle(() => { throw thrown }, done)
+        settle(() => {
+          throw thrown
+        }, done)
       } catch (error) {
         caught = error
       }

@@ -7,7 +7,9 @@ import { adapter, delivered, TRACEPARENT } from './scenario.ts'
 
 describe('helpers for tests', () => {
   let telemetry: TestTelemetry
-  beforeEach(() => { telemetry = installSdk() })
+  beforeEach(() => {
+    telemetry = installSdk()
+  })
   afterEach(() => telemetry.uninstall())
 
   test('spanRecorder counts spans that never end', () => {
@@ -21,9 +23,22 @@ describe('helpers for tests', () => {
 
   test('metricRecorder keeps every point with its attributes', () => {
     const metrics = metricRecorder()
-    process(adapter({ meterProvider: metrics, now: () => 1_700_000_000_300 }), delivered({ traceparent: TRACEPARENT, waybill: 'sent=1700000000000' }, { group: 'g' }), () => undefined)
+    process(
+      adapter({ meterProvider: metrics, now: () => 1_700_000_000_300 }),
+      delivered({ traceparent: TRACEPARENT, waybill: 'sent=1700000000000' }, { group: 'g' }),
+      () => undefined,
+    )
     expect(metrics.of('waybill.transit.duration')).toEqual([
-      { name: 'waybill.transit.duration', value: 0.3, attributes: { 'messaging.system.name': 'test', 'messaging.operation.name': 'transit', 'messaging.destination.name': 'jobs', 'messaging.consumer.group.name': 'g' } },
+      {
+        name: 'waybill.transit.duration',
+        value: 0.3,
+        attributes: {
+          'messaging.system.name': 'test',
+          'messaging.operation.name': 'transit',
+          'messaging.destination.name': 'jobs',
+          'messaging.consumer.group.name': 'g',
+        },
+      },
     ])
     expect(metrics.instruments.get('waybill.transit.duration')?.unit).toBe('s')
     metrics.reset()
@@ -32,7 +47,9 @@ describe('helpers for tests', () => {
 
   test('traceTree draws several traces, with attributes on request', () => {
     const processed = { traceparent: TRACEPARENT }
-    process(adapter(), delivered(processed), () => { trace.getTracer('test').startSpan('work').end() })
+    process(adapter(), delivered(processed), () => {
+      trace.getTracer('test').startSpan('work').end()
+    })
     process(adapter(), delivered({}), () => undefined)
     expect(traceTree(telemetry.recorder.spans, { attributes: ['waybill.root.reason'] })).toBe(
       'process jobs\n  work\nprocess jobs [waybill.root.reason=no_carrier]',

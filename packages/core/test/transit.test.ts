@@ -7,30 +7,63 @@ const ago = (ms: number): number => NOW - ms
 
 describe('the wait of a message', () => {
   test("counts from the producer's stamp", () => {
-    expect(transitOf({ times: ['sent'] }, ago(300), NOW)).toEqual({ kind: 'known', from: ago(300), to: NOW, clock: 'producer', scheduledDelay: undefined })
+    expect(transitOf({ times: ['sent'] }, ago(300), NOW)).toEqual({
+      kind: 'known',
+      from: ago(300),
+      to: NOW,
+      clock: 'producer',
+      scheduledDelay: undefined,
+    })
   })
 
   test('takes the first plausible source, in the order given', () => {
     const broker = { at: ago(200), clock: 'broker' } as const
-    expect(transitOf({ times: [broker, 'sent'] }, ago(300), NOW)).toMatchObject({ from: ago(200), clock: 'broker' })
-    expect(transitOf({ times: ['sent', broker] }, ago(300), NOW)).toMatchObject({ from: ago(300), clock: 'producer' })
-    expect(transitOf({ times: ['sent', broker] }, undefined, NOW)).toMatchObject({ from: ago(200), clock: 'broker' })
-    expect(transitOf({ times: [{ at: undefined }, { at: 5 }, { at: Number.NaN }, broker] }, undefined, NOW)).toMatchObject({ from: ago(200) })
+    expect(transitOf({ times: [broker, 'sent'] }, ago(300), NOW)).toMatchObject({
+      from: ago(200),
+      clock: 'broker',
+    })
+    expect(transitOf({ times: ['sent', broker] }, ago(300), NOW)).toMatchObject({
+      from: ago(300),
+      clock: 'producer',
+    })
+    expect(transitOf({ times: ['sent', broker] }, undefined, NOW)).toMatchObject({
+      from: ago(200),
+      clock: 'broker',
+    })
+    expect(
+      transitOf({ times: [{ at: undefined }, { at: 5 }, { at: Number.NaN }, broker] }, undefined, NOW),
+    ).toMatchObject({ from: ago(200) })
   })
 
   test('is unknown without a source', () => {
-    expect(transitOf({ times: ['sent'] }, undefined, NOW)).toEqual({ kind: 'unknown', reason: 'no_timestamp' })
+    expect(transitOf({ times: ['sent'] }, undefined, NOW)).toEqual({
+      kind: 'unknown',
+      reason: 'no_timestamp',
+    })
     expect(transitOf({ times: [] }, ago(1), NOW)).toEqual({ kind: 'unknown', reason: 'no_timestamp' })
   })
 
   test('is unknown for the reason that the adapter gives, and then its age is told', () => {
-    expect(transitOf({ times: ['sent'], unknown: 'redelivered' }, ago(900), NOW)).toEqual({ kind: 'unknown', reason: 'redelivered', age: 900 })
-    expect(transitOf({ times: [], unknown: 'flow_parent' }, undefined, NOW)).toEqual({ kind: 'unknown', reason: 'flow_parent', age: undefined })
+    expect(transitOf({ times: ['sent'], unknown: 'redelivered' }, ago(900), NOW)).toEqual({
+      kind: 'unknown',
+      reason: 'redelivered',
+      age: 900,
+    })
+    expect(transitOf({ times: [], unknown: 'flow_parent' }, undefined, NOW)).toEqual({
+      kind: 'unknown',
+      reason: 'flow_parent',
+      age: undefined,
+    })
   })
 
   test('does not contain a delay that was asked for', () => {
     const eligibility = { times: ['sent'], due: ago(100), scheduledDelay: 500 } as const
-    expect(transitOf(eligibility, ago(600), NOW)).toMatchObject({ kind: 'known', from: ago(100), to: NOW, scheduledDelay: 500 })
+    expect(transitOf(eligibility, ago(600), NOW)).toMatchObject({
+      kind: 'known',
+      from: ago(100),
+      to: NOW,
+      scheduledDelay: 500,
+    })
   })
 
   test('never starts before the message was sent, whatever the due time says', () => {
@@ -38,7 +71,11 @@ describe('the wait of a message', () => {
   })
 
   test('is unknown, not zero, when a delayed message comes before it was due', () => {
-    expect(transitOf({ times: ['sent'], due: NOW + 4796, scheduledDelay: 5000 }, ago(204), NOW)).toEqual({ kind: 'unknown', reason: 'rescheduled', age: 204 })
+    expect(transitOf({ times: ['sent'], due: NOW + 4796, scheduledDelay: 5000 }, ago(204), NOW)).toEqual({
+      kind: 'unknown',
+      reason: 'rescheduled',
+      age: 204,
+    })
   })
 
   test('is skew when the message came before it was sent', () => {
@@ -48,14 +85,19 @@ describe('the wait of a message', () => {
   test('is never negative and never longer than the message is old', () => {
     const time = fc.oneof(fc.integer(), fc.integer({ min: NOW - 1e6, max: NOW + 1e6 }), fc.double())
     fc.assert(
-      fc.property(time, fc.option(time, { nil: undefined }), fc.option(time, { nil: undefined }), (at, due, sent) => {
-        const transit = transitOf({ times: [{ at }, 'sent'], due }, sent, NOW)
-        if (transit.kind === 'known') {
-          expect(transit.to).toBe(NOW)
-          expect(transit.from).toBeLessThanOrEqual(NOW)
-          expect([at, sent].some((source) => source !== undefined && source <= transit.from)).toBe(true)
-        }
-      }),
+      fc.property(
+        time,
+        fc.option(time, { nil: undefined }),
+        fc.option(time, { nil: undefined }),
+        (at, due, sent) => {
+          const transit = transitOf({ times: [{ at }, 'sent'], due }, sent, NOW)
+          if (transit.kind === 'known') {
+            expect(transit.to).toBe(NOW)
+            expect(transit.from).toBeLessThanOrEqual(NOW)
+            expect([at, sent].some((source) => source !== undefined && source <= transit.from)).toBe(true)
+          }
+        },
+      ),
     )
   })
 })

@@ -27,10 +27,17 @@ describe('the waybill field', () => {
 
   test('no text makes the reader throw, nor gives a time outside the window', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.string().map((text) => `sent=${text}`), fc.integer().map((n) => `sent=${n}`)), (text) => {
-        const { sent } = parseWaybill(text, vectors.now)
-        if (sent !== undefined) expect(Math.abs(sent - vectors.now)).toBeLessThanOrEqual(30 * 86_400_000)
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.string().map((text) => `sent=${text}`),
+          fc.integer().map((n) => `sent=${n}`),
+        ),
+        (text) => {
+          const { sent } = parseWaybill(text, vectors.now)
+          if (sent !== undefined) expect(Math.abs(sent - vectors.now)).toBeLessThanOrEqual(30 * 86_400_000)
+        },
+      ),
     )
   })
 })

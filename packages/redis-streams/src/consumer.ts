@@ -58,9 +58,19 @@ export function traceHandler<R, V = string>(
   if (typeof handler !== 'function') {
     throw new WaybillTypeError(SCOPE, 'a function', handler, 'Pass the function that handles one entry.')
   }
-  const telemetry = createTelemetry(SCOPE, options, { stream: isText, group: isText, consumer: isText, keepContextFields: isFlag })
+  const telemetry = createTelemetry(SCOPE, options, {
+    stream: isText,
+    group: isText,
+    consumer: isText,
+    keepContextFields: isFlag,
+  })
   if (options?.stream === undefined) {
-    throw new WaybillTypeError(SCOPE, 'option stream', undefined, "Name the stream: traceHandler(handler, { stream: 'jobs' }).")
+    throw new WaybillTypeError(
+      SCOPE,
+      'option stream',
+      undefined,
+      "Name the stream: traceHandler(handler, { stream: 'jobs' }).",
+    )
   }
   const { stream, group, consumer, keepContextFields = false } = options
   const destination = { name: stream }

@@ -37,12 +37,19 @@ type Xadd = (...args: unknown[]) => unknown
 export function traceProducer<C extends StreamProducer>(client: C, options?: TelemetryOptions): C {
   const telemetry = createTelemetry(SCOPE, options)
   if (typeof (client as Partial<StreamProducer> | null | undefined)?.xadd !== 'function') {
-    throw new WaybillTypeError(SCOPE, 'an ioredis client', client, 'Pass what new Redis() or new Cluster() gives you.')
+    throw new WaybillTypeError(
+      SCOPE,
+      'an ioredis client',
+      client,
+      'Pass what new Redis() or new Cluster() gives you.',
+    )
   }
   const methods = client as unknown as { xadd: Xadd; xaddBuffer?: Xadd }
   patchMethod(methods, 'xadd', (original) => tracedXadd(telemetry, client, original))
   if (typeof methods.xaddBuffer === 'function') {
-    patchMethod(methods as { xaddBuffer: Xadd }, 'xaddBuffer', (original) => tracedXadd(telemetry, client, original))
+    patchMethod(methods as { xaddBuffer: Xadd }, 'xaddBuffer', (original) =>
+      tracedXadd(telemetry, client, original),
+    )
   }
   return client
 }
@@ -66,7 +73,9 @@ function tracedXadd(telemetry: Telemetry, client: object, original: Xadd): Xadd 
       (sending) => {
         if (sending === undefined) return original(...args)
         if (call.contentIsIdentity) {
-          telemetry.log.debug('XADD with IDMPAUTO: context is not written, since any field of ours would defeat deduplication')
+          telemetry.log.debug(
+            'XADD with IDMPAUTO: context is not written, since any field of ours would defeat deduplication',
+          )
           return original(...args)
         }
         const fields = stampFieldList(call.fields, sending.stamp(call.fields, fieldListGetter))
@@ -101,5 +110,8 @@ function connectionOf(client: object): Connection {
 }
 
 function serverAttributes({ host, port }: Connection): Record<string, string | number> {
-  return { ...(host !== undefined && { [ATTR_SERVER_ADDRESS]: host }), ...(port !== undefined && { [ATTR_SERVER_PORT]: port }) }
+  return {
+    ...(host !== undefined && { [ATTR_SERVER_ADDRESS]: host }),
+    ...(port !== undefined && { [ATTR_SERVER_PORT]: port }),
+  }
 }

@@ -7,14 +7,25 @@ test('the scope version is the package version', () => {
   expect(VERSION).toBe(manifest.version)
 })
 
-test.each([[null], [undefined], [{}], [{ xAdd: () => 'node-redis' }], ['redis://localhost']])('%o is no client', (client) => {
-  expect(() => traceProducer(client as never)).toThrow(/^@waybill\/redis-streams: traceProducer\(\) expected an ioredis client, got .+ Pass what new Redis\(\)/)
-})
+test.each([[null], [undefined], [{}], [{ xAdd: () => 'node-redis' }], ['redis://localhost']])(
+  '%o is no client',
+  (client) => {
+    expect(() => traceProducer(client as never)).toThrow(
+      /^@waybill\/redis-streams: traceProducer\(\) expected an ioredis client, got .+ Pass what new Redis\(\)/,
+    )
+  },
+)
 
 test('a handler must be a function, and the stream be named', () => {
-  expect(() => traceHandler(undefined as never, { stream: 's' })).toThrow('traceHandler() expected a function')
+  expect(() => traceHandler(undefined as never, { stream: 's' })).toThrow(
+    'traceHandler() expected a function',
+  )
   expect(() => traceHandler(() => undefined, {} as never)).toThrow('expected option stream')
-  expect(() => traceHandler(() => undefined, { stream: '' })).toThrow('option stream to be a non-empty string')
+  expect(() => traceHandler(() => undefined, { stream: '' })).toThrow(
+    'option stream to be a non-empty string',
+  )
   expect(() => traceHandler(() => undefined, { stream: 's', gruop: 'g' } as never)).toThrow('"gruop"')
-  expect(() => traceProducer({ xadd: () => undefined }, { relation: 'child' } as never)).toThrow('option relation')
+  expect(() => traceProducer({ xadd: () => undefined }, { relation: 'child' } as never)).toThrow(
+    'option relation',
+  )
 })

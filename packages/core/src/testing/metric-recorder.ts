@@ -1,4 +1,10 @@
-import { createNoopMeter, type Attributes, type Meter, type MeterProvider, type MetricOptions } from '@opentelemetry/api'
+import {
+  createNoopMeter,
+  type Attributes,
+  type Meter,
+  type MeterProvider,
+  type MetricOptions,
+} from '@opentelemetry/api'
 
 /** One recorded value. */
 export interface MetricPoint {
@@ -38,7 +44,10 @@ export function metricRecorder(): MetricRecorder {
     return { add: keep, record: keep }
   }
   // Everything but counters and histograms is the API's own no-op.
-  const meter: Meter = Object.assign(Object.create(noop) as Meter, { createCounter: recording, createHistogram: recording })
+  const meter: Meter = Object.assign(Object.create(noop) as Meter, {
+    createCounter: recording,
+    createHistogram: recording,
+  })
 
   return {
     get points() {

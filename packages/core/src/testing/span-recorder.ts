@@ -11,7 +11,11 @@ export interface RecordedSpan {
   readonly startTime: HrTime
   readonly endTime: HrTime
   readonly parentSpanContext?: SpanContext
-  readonly instrumentationScope: { readonly name: string; readonly version?: string; readonly schemaUrl?: string }
+  readonly instrumentationScope: {
+    readonly name: string
+    readonly version?: string
+    readonly schemaUrl?: string
+  }
   spanContext(): SpanContext
 }
 

@@ -31,12 +31,15 @@ export function traceTree(spans: readonly RecordedSpan[], options: TraceTreeOpti
 }
 
 function attributesOf(span: RecordedSpan, names: readonly string[]): string {
-  const shown = names.filter((name) => span.attributes[name] !== undefined).map((name) => `${name}=${String(span.attributes[name])}`)
+  const shown = names
+    .filter((name) => span.attributes[name] !== undefined)
+    .map((name) => `${name}=${String(span.attributes[name])}`)
   return shown.length === 0 ? '' : ` [${shown.join(' ')}]`
 }
 
 function byStart(a: RecordedSpan, b: RecordedSpan): number {
-  return compare(a.startTime, b.startTime) || compare(a.endTime, b.endTime)
+  // Within one clock tick the order in which they ended stays.
+  return compare(a.startTime, b.startTime)
 }
 
 function compare(a: HrTime, b: HrTime): number {
