@@ -37,7 +37,10 @@ try {
   ])
   if (prepared.status === 'fulfilled') brokers = prepared.value
   if (dependencies.status === 'fulfilled' && brokers !== undefined && interrupted === undefined) {
-    group = new ProcessGroup('pnpm', ['run', `x:${name}`, ...args], { ...process.env, ...brokers.env })
+    group = new ProcessGroup('pnpm', ['--silent', 'run', `x:${name}`, ...args], {
+      ...process.env,
+      ...brokers.env,
+    })
     process.exitCode = await group.exitCode
     await group.end(PATIENCE_MS)
   } else {

@@ -17,7 +17,7 @@ interface Check {
 
 const build: Check = {
   title: 'Build, types, packages',
-  command: ['turbo', 'run', 'build', 'typecheck', 'check:pkg'],
+  command: ['turbo', 'run', 'build', 'typecheck', 'check:pkg', '--continue', '--output-logs=errors-only'],
 }
 
 /** Independent of each other; all but the build need its output at most. */
