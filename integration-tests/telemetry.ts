@@ -77,3 +77,9 @@ export function installSdk({ sampled = true }: { readonly sampled?: boolean } = 
     },
   }
 }
+
+/** The one point of a histogram series; an error if there is none. */
+export function histogram(series: Series | undefined): HistogramValue {
+  if (typeof series?.value !== 'object') throw new Error('no histogram point')
+  return series.value
+}

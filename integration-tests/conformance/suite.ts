@@ -14,7 +14,7 @@ import type { Relation, TelemetryOptions, Trust } from '@waybill/core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { sdk } from '#otel-sdk'
 import type { HistogramValue } from '../sdk-line.ts'
-import { installSdk, type Series, type TestTelemetry } from '../telemetry.ts'
+import { histogram, installSdk, type TestTelemetry } from '../telemetry.ts'
 import { hostileCases } from './hostile-headers.ts'
 import type { Session, Subject, TestMessage } from './subject.ts'
 
@@ -529,12 +529,6 @@ async function clockOffset(session: Session): Promise<number> {
       best = { roundTrip: answered - asked, offset: theirs - (asked + answered) / 2 }
   }
   return best.offset
-}
-
-/** The one point of a histogram series; an error if there is none. */
-function histogram(series: Series | undefined): HistogramValue {
-  if (typeof series?.value !== 'object') throw new Error('no histogram point')
-  return series.value
 }
 
 function seconds(time: readonly [number, number] | undefined): number {
