@@ -50,6 +50,8 @@ export interface SendResult {
   readonly errorType?: string | undefined
   readonly messageId?: string | undefined
   readonly attributes?: Attributes | undefined
+  /** Number of messages, where it is known only after the call began. Default: `Outgoing.count`. */
+  readonly count?: number | undefined
   /** False if the broker took nothing although nothing failed. Default true. */
   readonly sent?: boolean | undefined
 }
@@ -194,6 +196,7 @@ function finish(
     if (span.isRecording()) {
       if (result.messageId !== undefined) span.setAttribute(ATTR_MESSAGE_ID, result.messageId)
       if (result.attributes !== undefined) span.setAttributes(result.attributes)
+      if (result.count !== undefined && result.count !== 1) span.setAttribute(ATTR_BATCH_COUNT, result.count)
       if (errorType !== undefined)
         recordFailure(span, failure === undefined ? new Error(errorType) : failure.error, errorType)
     }
@@ -207,7 +210,7 @@ function finish(
   measureDestination(attributes, outgoing.destination)
   measureFailure(attributes, errorType)
   signals.instruments.operationDuration.record(seconds, attributes)
-  if (result.sent !== false) signals.instruments.sent.add(outgoing.count ?? 1, attributes)
+  if (result.sent !== false) signals.instruments.sent.add(result.count ?? outgoing.count ?? 1, attributes)
 }
 
 function isSame(a: SpanContext, b: SpanContext | undefined): boolean {
