@@ -55,8 +55,7 @@ export async function kafkaScratch(url: string): Promise<KafkaScratch> {
       await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }] })
       return topic
     },
-    producer: (trace = (producer) => producer, config = undefined) =>
-      connected(trace(kafka.producer(config))),
+    producer: (trace = (producer) => producer, config) => connected(trace(kafka.producer(config))),
     consumer: (trace = (consumer) => consumer) =>
       connected(trace(kafka.consumer({ groupId, maxWaitTimeInMs: 50 }))),
     run: async (consumer, topic, run) => {

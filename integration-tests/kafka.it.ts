@@ -375,13 +375,14 @@ describe.skipIf('missing' in broker)('kafkajs on a real broker', () => {
       await (await producer()).send({ topic, messages: [{ value: 'a' }, { value: 'b' }, { value: 'c' }] })
       const batches: string[] = []
       await scratch.run(await consumer(), topic, {
-        eachBatch: async ({ batch, resolveOffset }) => {
+        eachBatch: async (payload) => {
+          const { batch } = payload
           batches.push(batch.messages.map(({ value }) => String(value)).join(''))
           for (const message of batch.messages) {
             await runMessage(message, async () => {
               if (batches.length === 1 && String(message.value) === 'b') throw new Error('not yet')
             })
-            resolveOffset(message.offset)
+            payload.resolveOffset(message.offset)
           }
         },
       })

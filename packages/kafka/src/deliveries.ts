@@ -8,16 +8,16 @@ export interface Delivery {
 
 /** Some messages of one partition while they are with the handler. */
 export interface HandedOver {
-  of(offset: number): Delivery
+  readonly of: (offset: number) => Delivery
   /** @param comesAgain whether the client will deliver messages of this call once more: it failed, or did not resolve them */
-  end(comesAgain: boolean): void
+  readonly end: (comesAgain: boolean) => void
 }
 
 /** Which messages a consumer has seen before. Classic groups and records have no delivery count, so we keep it. */
 export interface Deliveries {
-  handOver(topic: string, partition: number, first: number, last: number): HandedOver
+  readonly handOver: (topic: string, partition: number, first: number, last: number) => HandedOver
   /** After a join of the group: forgets the partitions that are no longer assigned to this member. */
-  rejoined(assignment: unknown): void
+  readonly rejoined: (assignment: unknown) => void
 }
 
 /** One partition: three numbers and two flags, whatever the number of messages. */

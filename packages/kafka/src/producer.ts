@@ -76,12 +76,12 @@ export function traceProducer<P extends KafkaProducer>(producer: P, options?: Te
 
 function traceSender(telemetry: Telemetry, sender: KafkaSender, identity: Identity): void {
   if (isPatched(sender, 'send')) return
-  const instrumented = isAutoInstrumented(sender.send)
+  const methods = sender as unknown as { send: Call; sendBatch: Call }
+  const instrumented = isAutoInstrumented(methods.send)
   if (instrumented) reportAutoInstrumented(telemetry.log, '@opentelemetry/instrumentation-kafkajs')
   const calling: Calling = { telemetry, identity, instrumented }
   // Confluent's sendBatch hands each entry of our copy to send().
   const ours = new WeakSet<object>()
-  const methods = sender as unknown as { send: Call; sendBatch: Call }
   patchMethod(methods, 'send', (original) => (record, ...rest) => {
     if (!isEntry(record) || ours.has(record)) return original(record, ...rest)
     return traced(calling, [record], (copies) => original(copies?.[0] ?? record, ...rest))

@@ -1,7 +1,7 @@
 /** What sends records: the slice of a kafkajs producer or transaction that is traced. */
 export interface KafkaSender {
-  send(record: never): Promise<unknown>
-  sendBatch(batch: never): Promise<unknown>
+  send(...args: never[]): Promise<unknown>
+  sendBatch(...args: never[]): Promise<unknown>
 }
 
 /** The slice of a kafkajs `Producer` that `traceProducer` needs. */
@@ -11,7 +11,7 @@ export interface KafkaProducer extends KafkaSender {
 
 /** The slice of a kafkajs `Consumer` that `traceConsumer` needs. */
 export interface KafkaConsumer {
-  run(config?: never): Promise<unknown>
+  run(...args: never[]): Promise<unknown>
 }
 
 /** A record as it is delivered. */
