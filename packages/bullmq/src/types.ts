@@ -1,0 +1,66 @@
+import type { Attributes, AttributeValue, Context } from '@opentelemetry/api'
+
+/** BullMQ's `Span`, as its own code calls it. */
+export interface BullmqSpan {
+  setSpanOnContext(context: Context): Context
+  setAttribute(key: string, value: AttributeValue): void
+  setAttributes(attributes: Attributes): void
+  addEvent(name: string, attributes?: Attributes): void
+  recordException(exception: unknown, time?: unknown): void
+  end(): void
+}
+
+/** BullMQ's `Tracer`. */
+export interface BullmqTracer {
+  startSpan(name: string, options?: { readonly kind: number }, context?: Context): BullmqSpan
+}
+
+/** BullMQ's `ContextManager`. */
+export interface BullmqContextManager {
+  // BullMQ's own signature; with `unknown[]` no handler would be assignable.
+  with<A extends (...args: any[]) => any>(context: Context, fn: A): ReturnType<A>
+  active(): Context
+  root(): Context
+  getMetadata(context: Context): string
+  fromMetadata(activeContext: Context, metadata: string): Context
+}
+
+/** What BullMQ's `telemetry` option takes. It has no `meter`: BullMQ's own `bullmq.*` metrics stay off. */
+export interface BullmqTelemetry {
+  readonly tracer: BullmqTracer
+  readonly contextManager: BullmqContextManager
+}
+
+/** The slice of a BullMQ `Job` from which its wait is known. */
+export interface Job {
+  readonly id?: string | undefined
+  /** Epoch ms by the producer's clock, unless the application chose another. */
+  readonly timestamp: number
+  readonly attemptsMade: number
+  readonly attemptsStarted: number
+  readonly stalledCounter: number
+  readonly stacktrace?: readonly string[] | null | undefined
+  readonly repeatJobKey?: string | undefined
+  readonly opts?:
+    | {
+        readonly delay?: number | undefined
+        readonly telemetry?: { readonly metadata?: unknown } | undefined
+      }
+    | undefined
+}
+
+/** The slice of a BullMQ `Worker` that is running a job. */
+export interface Worker {
+  readonly id: string
+  readonly name: string
+  readonly opts: {
+    readonly telemetry?: { readonly tracer?: unknown } | undefined
+    readonly connection?: unknown
+  }
+  on(event: 'failed', listener: (job: object | undefined, error: unknown) => void): unknown
+}
+
+/** BullMQ's `Worker` class itself. */
+export interface WorkerClass {
+  readonly prototype: { processJob(...args: never[]): unknown }
+}
