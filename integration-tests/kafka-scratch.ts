@@ -5,12 +5,13 @@ import {
   type Consumer,
   type ConsumerRunConfig,
   type EachMessageHandler,
+  type KafkaConfig,
   type Producer,
 } from 'kafkajs'
 
 /** Clients, topics and a group on a shared broker that `close` takes away again. */
 export interface KafkaScratch {
-  readonly kafka: Kafka
+  readonly config: KafkaConfig
   readonly groupId: string
   /** Makes a topic with one partition; `LogAppendTime` has the broker stamp the records by its own clock. */
   readonly topic: (timestampType?: 'CreateTime' | 'LogAppendTime') => Promise<string>
@@ -19,6 +20,8 @@ export interface KafkaScratch {
     config?: { transactionalId: string },
   ) => Promise<Producer>
   readonly consumer: (trace?: (consumer: Consumer) => Consumer) => Promise<Consumer>
+  /** Connects a client, and has `close` disconnect it. */
+  readonly connected: <C extends Producer | Consumer>(client: C) => Promise<C>
   /** Subscribes and runs from the first record; settles when the group is joined. A function is for `eachMessage`. */
   readonly run: (
     consumer: Consumer,
@@ -30,11 +33,12 @@ export interface KafkaScratch {
 
 export async function kafkaScratch(url: string): Promise<KafkaScratch> {
   // kafkajs takes other defaults for retries where NODE_ENV is 'test'.
-  const kafka = new Kafka({
+  const config = {
     brokers: [url],
     logLevel: logLevel.NOTHING,
     retry: { initialRetryTime: 20, retries: 8 },
-  })
+  }
+  const kafka = new Kafka(config)
   const admin = kafka.admin()
   const groupId = `group-${randomUUID()}`
   const [clients, topics]: [{ disconnect: () => Promise<void> }[], string[]] = [[], []]
@@ -46,7 +50,8 @@ export async function kafkaScratch(url: string): Promise<KafkaScratch> {
     return client
   }
   return {
-    kafka,
+    config,
+    connected,
     groupId,
     topic: async (timestampType = 'CreateTime') => {
       const topic = `topic-${randomUUID()}`

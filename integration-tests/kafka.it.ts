@@ -1,5 +1,7 @@
+import { createRequire } from 'node:module'
 import { setTimeout as delay } from 'node:timers/promises'
 import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { KafkaJsInstrumentation } from '@opentelemetry/instrumentation-kafkajs'
 import { runMessage, traceConsumer, traceProducer } from '@waybill/kafka'
 import type { RecordedSpan } from '@waybill/core/testing'
 import type { Consumer, EachBatchPayload, KafkaMessage, Producer } from 'kafkajs'
@@ -198,6 +200,33 @@ describe.skipIf('missing' in broker)('kafkajs on a real broker', () => {
       expect(processed.map((span) => span.parentSpanContext?.spanId)).toEqual([idOf(one), idOf(two)])
       expect(late?.attributes['error.type']).toBe('KafkaJSNonRetriableError')
     })
+  })
+
+  test("with OpenTelemetry's own instrumentation active there is one span a side, and the header is ours", async () => {
+    const instrumentation = new KafkaJsInstrumentation()
+    try {
+      // It patches what is required after it.
+      const { Kafka } = createRequire(import.meta.url)('kafkajs') as typeof import('kafkajs')
+      const [topic, instrumented] = [await scratch.topic(), new Kafka(scratch.config)]
+      const sender = await scratch.connected(
+        traceProducer(instrumented.producer({ transactionalId: `tx-${topic}` })),
+      )
+      const made = instrumented.consumer({ groupId: scratch.groupId, maxWaitTimeInMs: 50 })
+      expect(made.run).toHaveProperty('__wrapped', true)
+      await sender.send({ topic, messages: [{ value: 'a' }, { value: 'b' }] })
+      const transaction = await sender.transaction()
+      await transaction.send({ topic, messages: [{ value: 'c' }] })
+      await transaction.commit()
+      await scratch.run(await scratch.connected(traceConsumer(made)), topic, () => Promise.resolve())
+      const processed = await spans(`process ${topic}`, 3)
+      const [sent, inTransaction] = await spans(`send ${topic}`, 2)
+      const parents = processed.map((span) => span.parentSpanContext?.spanId)
+      expect(parents).toEqual([sent, sent, inTransaction].map(idOf))
+      const scopes = telemetry.recorder.spans.map((span) => span.instrumentationScope.name)
+      expect(new Set(scopes)).toEqual(new Set(['@waybill/kafka']))
+    } finally {
+      instrumentation.disable()
+    }
   })
 
   test('wrapping twice changes nothing', async () => {

@@ -14,6 +14,7 @@ import {
   settle,
   stampRecord,
   suppressed,
+  uninstrumented,
   WaybillTypeError,
   type Outgoing,
   type Sending,
@@ -57,19 +58,16 @@ export function traceProducer<P extends KafkaProducer>(producer: P, options?: Te
   const identity = identify(producer, 'producer', telemetry.log)
   traceSender(telemetry, producer, identity)
   if (typeof given.transaction === 'function') {
-    patchMethod(
-      producer as unknown as { transaction: Call },
-      'transaction',
-      (original) =>
-        async (...args) => {
-          const transaction = await original(...args)
-          // kafkajs answers with an object of its own, Confluent's client with the producer itself.
-          safely(telemetry.log, 'tracing a transaction', undefined, () => {
-            traceSender(telemetry, transaction as KafkaSender, identity)
-          })
-          return transaction
-        },
-    )
+    // That instrumentation hides its hold on a transaction's methods: its own method is left out.
+    const original = uninstrumented(given.transaction).bind(producer) as Call
+    patchMethod(producer as unknown as { transaction: Call }, 'transaction', () => async (...args) => {
+      const transaction = await original(...args)
+      // kafkajs answers with an object of its own, Confluent's client with the producer itself.
+      safely(telemetry.log, 'tracing a transaction', undefined, () => {
+        traceSender(telemetry, transaction as KafkaSender, identity)
+      })
+      return transaction
+    })
   }
   return producer
 }

@@ -6,8 +6,12 @@ test("kafkajs' own types stay", () => {
   expectTypeOf(traceProducer<Producer>).returns.toEqualTypeOf<Producer>()
   expectTypeOf(traceConsumer<Consumer>).returns.toEqualTypeOf<Consumer>()
   const config: ConsumerRunConfig = {
-    eachMessage: traceHandler(async (payload) => expectTypeOf(payload).toEqualTypeOf<EachMessagePayload>()),
-    eachBatch: traceHandler(async (payload) => expectTypeOf(payload).toEqualTypeOf<EachBatchPayload>()),
+    eachMessage: traceHandler(async (payload) => {
+      expectTypeOf(payload).toEqualTypeOf<EachMessagePayload>()
+    }),
+    eachBatch: traceHandler(async (payload) => {
+      expectTypeOf(payload).toEqualTypeOf<EachBatchPayload>()
+    }),
   }
   expectTypeOf(config).toEqualTypeOf<ConsumerRunConfig>()
   // @ts-expect-error an admin client sends nothing
