@@ -32,7 +32,7 @@ conformance({
       },
       arrivedAt: async () => (await scratch.events('waiting', last)).at(-1)?.at,
       brokerNow: async () => scratch.redis.time().then(([s, us]) => Number(s) * 1000 + Number(us) / 1000),
-      close: scratch.close,
+      close: () => scratch.close(),
     }
   },
 })
