@@ -53,7 +53,7 @@ async function installOnce(wanted) {
     await step(title, async (log) => {
       fs.mkdirSync(toolchainFolder, { recursive: true })
       fs.writeFileSync(path.join(toolchainFolder, 'package.json'), '{"private":true}\n')
-      const options = ['--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--ignore-scripts']
+      const options = ['--no-save', '--no-package-lock', '--no-audit', '--no-fund']
       const npm = spawnSync('npm', ['install', '--prefix', toolchainFolder, ...options, ...wanted], {
         cwd: toolchainFolder,
         encoding: 'utf8',

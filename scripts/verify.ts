@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { run } from './command.ts'
+import { interruptCommands, run } from './command.ts'
 import { step } from './step.mjs'
 import { countTests, summaryLine } from './test-counts.ts'
 import { root } from './toolchain.mjs'
@@ -29,18 +29,31 @@ const checks: readonly Check[] = [
   { title: 'Packed tarballs in an empty project', command: ['node', 'scripts/check-tarballs.mjs'] },
 ]
 
+// The whole process group gets the signal. Whatever runs now ends by itself, vitest after stopping its brokers.
+let interrupted: NodeJS.Signals | undefined
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    interrupted = signal
+    interruptCommands()
+  })
+}
+
 const vitestArguments = process.argv.slice(2)
 const failed: string[] = []
 if (vitestArguments.length === 0) {
   await perform(build)
   for (const check of checks) await perform(check)
 }
-const { counts, exitCode } = await runVitest(vitestArguments)
-if (failed.length > 0) console.log(`✖ Checks failed: ${failed.join(', ')}`)
-console.log(summaryLine(counts))
-process.exitCode = failed.length > 0 ? 1 : exitCode
+if (interrupted === undefined) {
+  const { counts, exitCode } = await runVitest(vitestArguments)
+  if (failed.length > 0) console.log(`✖ Checks failed: ${failed.join(', ')}`)
+  if (interrupted === undefined) console.log(summaryLine(counts))
+  process.exitCode = failed.length > 0 ? 1 : exitCode
+}
+if (interrupted !== undefined) process.exitCode = 128 + os.constants.signals[interrupted]
 
 async function perform({ title, command: [command, ...args] }: Check): Promise<void> {
+  if (interrupted !== undefined) return
   try {
     await step(title, (log) => run(command, args, { log, cwd: root }))
   } catch {
