@@ -1,0 +1,39 @@
+import { type Briefing, readBriefing, type Report } from './briefing.ts'
+import { startTelemetry } from './telemetry.ts'
+
+/** What an agent gets to do its work. */
+export interface Desk extends Briefing {
+  /** Shows a line of progress to whoever watches the demo. */
+  progress(text: string): void
+}
+
+/** An agent at work. */
+export interface Working {
+  /** Where it takes requests by HTTP, if it does. */
+  readonly url?: string
+  /** Finishes what is in hand, then closes the clients. */
+  stop(): Promise<void>
+}
+
+/** Runs this process as one agent: until it is told to stop, or until the process that started it is gone. */
+export async function runAgent(start: (desk: Desk) => Promise<Working>): Promise<void> {
+  const told = new Promise<void>((resolve) => {
+    process.once('message', () => resolve())
+    process.once('disconnect', () => resolve())
+  })
+  // Ctrl-C goes to every process of the terminal; the main process decides, and tells us.
+  process.on('SIGINT', () => {})
+  const briefing = readBriefing()
+  const endTelemetry = startTelemetry(briefing.agent, briefing.tracesUrl)
+  const working = await start({ ...briefing, progress: (text) => send({ kind: 'progress', text }) })
+  send({ kind: 'ready', url: working.url })
+  await told
+  await working.stop()
+  await endTelemetry()
+  // Clients may keep timers that would hold the process for a while.
+  process.exit()
+}
+
+function send(report: Report): void {
+  if (process.connected) process.send?.(report)
+}

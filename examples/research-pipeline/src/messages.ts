@@ -1,0 +1,40 @@
+/** What travels with each message, so that no agent has to know who asked. */
+interface Errand {
+  /** Where the aggregator posts the answer. */
+  readonly replyTo: string
+}
+
+/** BullMQ: orchestrator → planner. */
+export interface Question extends Errand {
+  readonly text: string
+}
+
+/** Kafka: planner → retriever. */
+export interface SubQuestion extends Errand {
+  readonly text: string
+  readonly index: number
+  readonly count: number
+}
+
+/** RabbitMQ: retriever → tool agent. */
+export interface Passages extends SubQuestion {
+  readonly passages: readonly Passage[]
+}
+
+/** Redis streams: tool agent → aggregator. */
+export interface Finding extends SubQuestion {
+  readonly quote: string
+  readonly source: string
+  readonly wordsRead: number
+}
+
+/** HTTP: aggregator → orchestrator → whoever asked. */
+export interface Answer {
+  readonly text: string
+  readonly findings: readonly Finding[]
+}
+
+export interface Passage {
+  readonly title: string
+  readonly text: string
+}
