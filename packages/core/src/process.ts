@@ -268,6 +268,8 @@ export function recordTransit(telemetry: Telemetry, signals: Signals, arrival: A
     if (arrival.trust === 'continue' && origin !== undefined && origin <= transit.to) {
       signals.instruments.journeyDuration.record((transit.to - origin) / 1000, attributes)
     }
+    // A trace that is meant to be new is not to grow the old one: a scheduler's first add would collect a span a tick.
+    if (incoming.rootReason !== undefined) return
     const { enabled, minMs, maxMs } = telemetry.options.transitSpan
     const wait = transit.to - transit.from
     if (!enabled || wait < minMs || wait > maxMs || arrival.trust !== 'continue') return

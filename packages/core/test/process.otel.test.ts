@@ -122,6 +122,13 @@ describe('process', () => {
     expect(span('process').attributes['waybill.root.reason']).toBe('scheduled')
   })
 
+  test('a root by intent adds no span to the trace it leaves; the wait is told all the same', async () => {
+    process(adapter({ now }), delivered(sentAgo(300), { rootReason: 'scheduled' }), () => undefined)
+    expect(names()).toEqual(['process jobs'])
+    expect(span('process').attributes['waybill.transit.time']).toBe(0.3)
+    expect((await telemetry.series('waybill.transit.duration'))[0]?.value).toMatchObject({ count: 1 })
+  })
+
   test('nothing that is active where the consumer runs gets in', () => {
     const active = propagation.setBaggage(
       trace.setSpanContext(context.active(), {
