@@ -287,6 +287,7 @@ describe.skipIf('missing' in broker)('bullmq on a real Redis', () => {
       )
     }
     expect(new Set(ticks.map((tick) => tick.spanContext().traceId)).size).toBe(ticks.length)
+    expect(spans('transit').map(parentOf)).not.toContain(upsert?.spanContext().spanId)
     const journeys = await telemetry.series('waybill.journey.duration')
     expect(journeys[0]?.value).toSatisfy(({ max }: { max: number }) => max < 0.5)
   })
