@@ -1,0 +1,71 @@
+// What tracing costs: bare clients, the best peers, ours and the SDK floor. See docs/performance.md.
+import { writeFileSync } from 'node:fs'
+import os from 'node:os'
+import { startBrokers } from '@waybill/brokers'
+import { parseArguments, USAGE, type Settings } from './arguments.ts'
+import type { BenchedBroker } from './job.ts'
+import { runSample } from './run-sample.ts'
+import { cellOf, cellsOf, rowsOf, shuffled, type Round, type Row } from './statistics.ts'
+import { legendOf, tableOf } from './table.ts'
+import { FLOOR_WARM_UP, workloads } from './workload.ts'
+
+const settings = settingsOrExit()
+const servers = new Set(settings.brokers.map((broker) => workloads[broker].server))
+const started = await startBrokers([...servers])
+const rows: Row[] = []
+try {
+  console.log(
+    `Node.js ${process.version}, ${os.availableParallelism()} cores of ${os.cpus()[0]?.model ?? 'unknown'}\n`,
+  )
+  for (const broker of settings.brokers) {
+    const url = started.brokers[workloads[broker].server]?.url
+    if (url === undefined) continue
+    const found = await measure(broker, url)
+    rows.push(...found)
+    console.log(`${tableOf(found)}\n`)
+  }
+} finally {
+  await started.stop()
+}
+if (rows.length > 0) console.log(legendOf(settings.rounds))
+for (const { name, reason } of started.missing) {
+  const left = settings.brokers.filter((broker) => workloads[broker].server === name)
+  console.log(`Not measured: ${left.join(', ')}. ${reason}`)
+}
+if (settings.json !== undefined) writeFileSync(settings.json, `${JSON.stringify(rows, undefined, 2)}\n`)
+
+async function measure(broker: BenchedBroker, url: string): Promise<Row[]> {
+  const { peer, [settings.size]: counts } = workloads[broker]
+  // Not counted: it wakes the broker up, and says what the floor has to emit.
+  const probe = { broker, variant: 'ours', mode: 'traced', url, warmUp: 100, messages: 100 } as const
+  const { shape } = await runSample(probe)
+  if (shape === undefined) throw new Error(`Ours emitted nothing for ${broker}`)
+  const cells = cellsOf(peer !== undefined)
+  const rounds: Round[] = []
+  for (let round = 1; round <= settings.rounds; round++) {
+    const found = new Map<string, number>()
+    for (const { variant, mode } of shuffled(cells)) {
+      progress(`${broker}: round ${round} of ${settings.rounds}, sample ${found.size + 1} of ${cells.length}`)
+      const job = { broker, variant, mode, url, ...counts }
+      const { cpuUs } = await runSample(variant === 'floor' ? { ...job, warmUp: FLOOR_WARM_UP, shape } : job)
+      found.set(cellOf(variant, mode), cpuUs)
+    }
+    rounds.push(found)
+  }
+  progress('')
+  return rowsOf(broker, counts.messages, rounds)
+}
+
+/** One line that overwrites itself, for people only. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${text}`)
+}
+
+function settingsOrExit(): Settings {
+  try {
+    return parseArguments(process.argv.slice(2))
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${USAGE}`)
+    process.exit(2)
+  }
+}

@@ -1,0 +1,52 @@
+// One sample in a process of its own: node sample.ts '<job as JSON>' prints the sample as one line of JSON.
+import { faultsOf } from './check.ts'
+import { openFloor } from './floor.ts'
+import type { BenchedBroker, Job, Sample } from './job.ts'
+import { startSdk } from './sdk.ts'
+import type { OpenWorkload, Workload } from './workload.ts'
+
+// Loaded late: an instrumentation has to be in place before its client.
+const workloads: Record<BenchedBroker, () => Promise<{ open: OpenWorkload }>> = {
+  bullmq: () => import('./workloads/bullmq.ts'),
+  rabbitmq: () => import('./workloads/rabbitmq.ts'),
+  kafka: () => import('./workloads/kafka.ts'),
+  'redis-streams': () => import('./workloads/redis-streams.ts'),
+}
+
+const job = JSON.parse(process.argv[2] ?? '') as Job
+const sdk = startSdk(job.mode)
+const workload = await openWorkload()
+try {
+  await workload.run(job.warmUp)
+  await workload.runEmpty?.(job.warmUp)
+  await sdk.flush()
+  const empty = workload.runEmpty === undefined ? 0 : await cpuOf(() => workload.runEmpty!(job.messages))
+  const whole = await cpuOf(async () => {
+    await workload.run(job.messages)
+    await sdk.flush()
+  })
+  const shape = await sdk.collect()
+  const faults = faultsOf(job, workload.messagesPerSpan, shape)
+  if (faults.length > 0) throw new Error(`${faults.join('; ')}. Other spans: ${shape.otherSpans}`)
+  const sample: Sample = { cpuUs: (whole - empty) / job.messages, ...(job.mode === 'traced' && { shape }) }
+  console.log(JSON.stringify(sample))
+} finally {
+  await workload.close()
+}
+// Clients leave timers and sockets behind that would keep this process for seconds.
+process.exit()
+
+async function openWorkload(): Promise<Workload> {
+  if (job.variant !== 'floor') return (await workloads[job.broker]()).open(job.url, job.variant)
+  if (job.shape === undefined) throw new Error('The floor needs the shape of what ours emits')
+  return openFloor(job.shape)
+}
+
+/** CPU time that this process takes meanwhile, in µs: user and system, all threads, so that the collector counts. */
+async function cpuOf(run: () => Promise<void>): Promise<number> {
+  globalThis.gc?.()
+  const before = process.cpuUsage()
+  await run()
+  const { user, system } = process.cpuUsage(before)
+  return user + system
+}

@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest'
+import { parseArguments } from '../src/arguments.ts'
+import { brokers } from '../src/job.ts'
+
+describe('parseArguments', () => {
+  it('measures everything in nine rounds by default', () => {
+    expect(parseArguments([])).toEqual({ brokers, rounds: 9, size: 'full', json: undefined })
+  })
+
+  it('takes options after the -- of a package manager', () => {
+    const settings = parseArguments(['--', '--quick', '--broker', 'kafka', '--json', 'rows.json'])
+    expect(settings).toEqual({ brokers: ['kafka'], rounds: 3, size: 'quick', json: 'rows.json' })
+  })
+
+  it('lets --rounds decide over --quick', () => {
+    expect(parseArguments(['--quick', '--rounds', '1'])).toMatchObject({ rounds: 1, size: 'quick' })
+  })
+
+  it.each([[['--rounds', '0']], [['--rounds', 'many']], [['--broker', 'sqs']], [['--fast']]])(
+    'refuses %j',
+    (args) => {
+      expect(() => parseArguments(args)).toThrow()
+    },
+  )
+})
