@@ -212,7 +212,7 @@ describe.skipIf('missing' in broker)('kafkajs on a real broker', () => {
         traceProducer(instrumented.producer({ transactionalId: `tx-${topic}` })),
       )
       const made = instrumented.consumer({ groupId: scratch.groupId, maxWaitTimeInMs: 50 })
-      expect(made.run).toHaveProperty('__wrapped', true)
+      expect(made).toHaveProperty('run.__wrapped', true)
       await sender.send({ topic, messages: [{ value: 'a' }, { value: 'b' }] })
       const transaction = await sender.transaction()
       await transaction.send({ topic, messages: [{ value: 'c' }] })

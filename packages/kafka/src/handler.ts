@@ -13,7 +13,7 @@ import {
 } from '@waybill/core/adapter'
 import type { Deliveries, Delivery } from './deliveries.ts'
 import type { Identity } from './identity.ts'
-import { register } from './run-message.ts'
+import { register } from './batch-message.ts'
 import { ATTR_KAFKA_OFFSET, ATTR_KAFKA_TOMBSTONE } from './semconv.ts'
 import type { BatchPayload, KafkaMessage, MessagePayload } from './types.ts'
 

@@ -1,6 +1,6 @@
 export { traceConsumer, traceHandler, type ConsumerOptions, type HandlerMeta } from './consumer.ts'
 export { traceProducer } from './producer.ts'
-export { runMessage } from './run-message.ts'
+export { runMessage } from './batch-message.ts'
 export type {
   BatchPayload,
   KafkaConsumer,

@@ -1,29 +1,24 @@
 import { context as contextApi, type Attributes } from '@opentelemetry/api'
 import {
   ATTR_CLIENT_ID,
-  ATTR_PARTITION_ID,
   beginSend,
   createTelemetry,
   errorTypeOf,
   isAutoInstrumented,
   isPatched,
   patchMethod,
-  recordGetter,
   reportAutoInstrumented,
   safely,
   settle,
-  stampRecord,
   suppressed,
   uninstrumented,
   WaybillTypeError,
-  type Outgoing,
-  type Sending,
   type SendResult,
   type Telemetry,
   type TelemetryOptions,
 } from '@waybill/core/adapter'
 import { identify, type Identity } from './identity.ts'
-import { ATTR_KAFKA_OFFSET, ATTR_KAFKA_TOMBSTONE } from './semconv.ts'
+import { isEntry, outgoingOf, placeOf, stampEntry } from './topic-entry.ts'
 import type { KafkaProducer, KafkaSender, TopicEntry } from './types.ts'
 import { VERSION } from './version.ts'
 
@@ -100,12 +95,6 @@ interface Calling {
   readonly instrumented: boolean
 }
 
-/** Anything else is rejected by the client, in its own words. */
-function isEntry(value: unknown): value is TopicEntry {
-  const { topic, messages } = (value ?? {}) as Partial<TopicEntry>
-  return typeof topic === 'string' && topic !== '' && Array.isArray(messages)
-}
-
 /** One call of the client, a span for each topic entry. `call` gets the copies to send, or nothing if no SDK is registered. */
 function traced<T>(
   { telemetry, identity, instrumented }: Calling,
@@ -123,77 +112,16 @@ function traced<T>(
     () => contextApi.with(instrumented ? suppressed(context) : context, () => call(copies)),
     (failure, answer) => {
       for (const [i, sending] of sendings.entries()) {
-        const entry = entries[i] as TopicEntry
-        const known = safely(log, 'reading the answer to a send', {}, () => ({
-          ...clientAttributes(identity),
-          ...(failure === undefined && placeOf(entry, entries, answer)),
-        }))
-        const result: SendResult =
-          failure === undefined ? {} : { failure, errorType: errorTypeOfClient(failure.error) }
-        sending?.end({ ...result, attributes: known })
+        const result = safely<SendResult>(log, 'reading the answer to a send', { failure }, () => {
+          const attributes = clientAttributes(identity)
+          if (failure !== undefined)
+            return { failure, errorType: errorTypeOfClient(failure.error), attributes }
+          return { attributes: { ...attributes, ...placeOf(entries[i] as TopicEntry, entries, answer) } }
+        })
+        sending?.end(result)
       }
     },
   )
-}
-
-function outgoingOf({ topic, messages }: TopicEntry): Outgoing {
-  return {
-    operation: 'send',
-    destination: { name: topic },
-    count: messages.length,
-    details: () => {
-      const [message] = messages as readonly { readonly value?: unknown }[]
-      return messages.length === 1 && message?.value === null ? { [ATTR_KAFKA_TOMBSTONE]: true } : {}
-    },
-  }
-}
-
-function stampEntry(entry: TopicEntry, sending: Sending | undefined): TopicEntry {
-  if (sending === undefined) return entry
-  return { ...entry, messages: entry.messages.map((message) => stampMessage(message, sending)) }
-}
-
-/** A copy with headers of its own; what the client rejects stays as it is, since its error quotes the message. */
-function stampMessage(message: unknown, sending: Sending): unknown {
-  if (typeof message !== 'object' || message === null) return message
-  const { value, headers } = message as { readonly value?: unknown; readonly headers?: unknown }
-  if (value === undefined || headers === null || !['object', 'undefined'].includes(typeof headers))
-    return message
-  return {
-    ...message,
-    headers: stampRecord(ownOf(headers as Headers | undefined), sending.stamp(headers, recordGetter)),
-  }
-}
-
-type Headers = Record<string, unknown>
-
-/** kafkajs sends own headers only. */
-function ownOf(headers: Headers | undefined): Headers | undefined {
-  return headers === undefined || Object.getPrototypeOf(headers) === Object.prototype
-    ? headers
-    : { ...headers }
-}
-
-interface TopicResponse {
-  readonly topicName?: unknown
-  readonly partition?: unknown
-  readonly baseOffset?: unknown
-}
-
-/** Partition and offset where the answer leaves no doubt: one partition for the topic, and one message in it. */
-function placeOf(entry: TopicEntry, entries: readonly TopicEntry[], answer: unknown): Attributes {
-  const responses = (Array.isArray(answer) ? (answer as TopicResponse[]) : []).filter(
-    ({ topicName }) => topicName === entry.topic,
-  )
-  const [only] = responses
-  if (only === undefined || responses.length > 1 || typeof only.partition !== 'number') return {}
-  const offset = Number(only.baseOffset ?? -1)
-  const isAlone =
-    entry.messages.length === 1 && entries.filter(({ topic }) => topic === entry.topic).length === 1
-  return {
-    [ATTR_PARTITION_ID]: String(only.partition),
-    ...(isAlone && Number.isSafeInteger(offset) && offset >= 0 && { [ATTR_KAFKA_OFFSET]: offset }),
-  }
 }
 
 function clientAttributes({ clientId, server }: Identity): Attributes {

@@ -167,6 +167,7 @@ describe('a traced consumer', () => {
         7,
         {},
         { broker: 7, apiName: 'Fetch', memberAssignment: { a: { b: 'c' } } },
+        Object.defineProperty({}, 'clientId', { get: () => expect.unreachable() }),
       ]) {
         consumer.emit('consumer.group_join', rubbish)
         consumer.emit('consumer.network.request', rubbish)
