@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto'
+import {
+  connect,
+  type ChannelModel,
+  type ConfirmChannel,
+  type ConsumeMessage,
+  type Message,
+  type Options,
+} from 'amqplib'
+
+/** Queues and channels of one test, on a connection of their own. */
+export interface RabbitmqScratch {
+  readonly connection: ChannelModel
+  /** A new durable queue; classic unless the options say otherwise. */
+  queue(options?: Options.AssertQueue): Promise<string>
+  /** A new confirm channel that is not traced. */
+  channel(): Promise<ConfirmChannel>
+  /**
+   * The same channel with a net beneath its consumers: a handler that rejects ends there and not the process, as
+   * amqplib would have it.
+   */
+  caught(channel: ConfirmChannel): ConfirmChannel
+  /** The broker's own clock, epoch ms: the stamp that its interceptor puts on a message sent now. */
+  brokerNow(): Promise<number>
+  /** Deletes the queues and closes the connection. */
+  close(): Promise<void>
+}
+
+/** @param url of the broker */
+export async function rabbitmqScratch(url: string): Promise<RabbitmqScratch> {
+  const connection = await connect(url)
+  const admin = await connection.createChannel()
+  const probe = await admin.assertQueue('', { exclusive: true })
+  const waiting: ((message: Message) => void)[] = []
+  await admin.consume(probe.queue, (message) => waiting.shift()?.(message as Message), { noAck: true })
+  const queues: string[] = []
+  return {
+    connection,
+    async queue(options = {}) {
+      const { queue } = await admin.assertQueue(`waybill-${randomUUID()}`, { durable: true, ...options })
+      queues.push(queue)
+      return queue
+    },
+    async channel() {
+      const channel = await connection.createConfirmChannel()
+      // Tests close channels by mistake on purpose; an unheard 'error' would end the process.
+      return channel.on('error', () => undefined)
+    },
+    caught(channel) {
+      const { consume } = channel
+      channel.consume = (queue, onMessage, options) => {
+        const caught = (message: ConsumeMessage | null): void => {
+          Promise.try(onMessage as (message: ConsumeMessage | null) => unknown, message).catch(
+            () => undefined,
+          )
+        }
+        return consume.call(channel, queue, caught, options)
+      }
+      return channel
+    },
+    async brokerNow() {
+      const { promise, resolve } = Promise.withResolvers<Message>()
+      waiting.push(resolve)
+      admin.sendToQueue(probe.queue, Buffer.from('now?'))
+      return Number((await promise).properties.headers?.['timestamp_in_ms'])
+    },
+    async close() {
+      for (const queue of queues) await admin.deleteQueue(queue)
+      await connection.close()
+    },
+  }
+}
+
+/** The body of a message as text. */
+export function textOf(message: Message | null): string {
+  return String(message?.content)
+}
