@@ -32,7 +32,10 @@ export function processSpan(
 ): BullmqSpan {
   const { log } = telemetry
   const seen = awareness.take(tracer, queue, metadata)
-  if (seen !== undefined) watchFailures(seen.worker)
+  if (seen !== undefined)
+    safely(log, "listening to a worker's failures", undefined, () => {
+      watchFailures(seen.worker)
+    })
   let processing: Processing | undefined
   let result: ProcessResult = {}
   let settled = false
@@ -51,10 +54,11 @@ export function processSpan(
   }
 
   return {
-    setSpanOnContext(context) {
-      processing = beginProcess(telemetry, incomingOf(telemetry, queue, metadata, seen))
-      return processing?.context ?? context
-    },
+    setSpanOnContext: (context) =>
+      safely(log, 'starting a process span', context, () => {
+        processing = beginProcess(telemetry, incomingOf(telemetry, queue, metadata, seen))
+        return processing?.context ?? context
+      }),
     setAttribute(name, value) {
       this.setAttributes({ [name]: value })
     },
@@ -67,16 +71,17 @@ export function processSpan(
       // 'job completed' carries the return value, which is nobody's business.
       if (name !== 'job completed' && name !== 'job failed') return
       settled = true
-      result =
-        name === 'job completed' ? {} : failed(attributes?.[FAILED_REASON], seen && failures.get(seen.job))
+      result = name === 'job completed' ? {} : failed(attributes?.[FAILED_REASON])
     },
     recordException(error) {
       if (settled) return
       // A bare message: a try at settling went wrong. BullMQ tries again, or gives up because the lock is lost.
-      result = typeof error === 'string' ? failed(error) : failed('', { error })
+      result = typeof error === 'string' ? failed(error) : { failure: { error } }
     },
     end() {
-      processing?.end(result)
+      // BullMQ 5 says 'job failed' only when it has fetched another job at once, so the error itself counts more.
+      const failure = seen && failures.get(seen.job)
+      processing?.end(failure === undefined ? result : { failure })
     },
   }
 }
@@ -104,9 +109,8 @@ function incomingOf(
   }
 }
 
-/** An error of which no more than the message is known has no stack, rather than one that points here. */
-function failed(reason: unknown, failure?: Failure): ProcessResult {
-  if (failure !== undefined) return { failure }
+/** An error of which no more than the message is known; it has no stack, rather than one that points here. */
+function failed(reason: unknown): ProcessResult {
   const error = new Error(String(reason))
   delete error.stack
   return { failure: { error }, errorType: '_OTHER' }

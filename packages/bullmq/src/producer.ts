@@ -33,7 +33,7 @@ export function sendSpan(telemetry: Telemetry, operation: string): BullmqSpan | 
 
   return {
     setSpanOnContext(context) {
-      // BullMQ has named the queue by now; in the span's name a job name may follow, with dots in both.
+      // BullMQ has named the queue by now; in the span's name the job's follows, and both may contain dots.
       sending = beginSend(telemetry, { operation, destination: { name: textOf(told[QUEUE_NAME]) ?? '' }, op })
       if (sending === undefined) return context
       return writes ? withSending(sending) : sending.context

@@ -1,0 +1,47 @@
+import { FlowProducer, Queue, Worker, type QueueOptions, type WorkerOptions } from 'bullmq'
+import { expect, test } from 'vitest'
+import manifest from '../package.json' with { type: 'json' }
+import { bullmqTelemetry } from '../src/index.ts'
+import { VERSION } from '../src/version.ts'
+
+test('the scope version is the package version', () => {
+  expect(VERSION).toBe(manifest.version)
+})
+
+test("the telemetry fits BullMQ's own options", () => {
+  const telemetry = bullmqTelemetry({ Worker })
+  const options: QueueOptions & WorkerOptions = { connection: {}, telemetry }
+  expect(options.telemetry).toBe(telemetry)
+  // Checked by the compiler only: nothing is to connect here.
+  const typed = () => [new Queue('q', options), new Worker('q', null, options), new FlowProducer(options)]
+  expect(typed).toBeTypeOf('function')
+})
+
+test.each([
+  [
+    { Worker: {} },
+    /^@waybill\/bullmq: bullmqTelemetry\(\) expected option Worker to be BullMQ's Worker class/,
+  ],
+  [{ Worker: class {} }, /option Worker/],
+  [{ worker: Worker }, /expected options among .+, got "worker"/],
+  [{ relation: 'child' }, /option relation/],
+  ['billing', /an options object/],
+])('%o is refused', (options, message) => {
+  expect(() => bullmqTelemetry(options as never)).toThrow(message)
+})
+
+test('frozen options work', () => {
+  expect(bullmqTelemetry(Object.freeze({ transitSpan: Object.freeze({ minMs: 0 }) })).tracer).toBeTypeOf(
+    'object',
+  )
+})
+
+test('without an SDK nothing is written, and every span is the same one', () => {
+  const { tracer, contextManager } = bullmqTelemetry()
+  const add = tracer.startSpan('add billing.invoice', { kind: 3 })
+  const process = tracer.startSpan('process billing', { kind: 4 })
+  expect(process).toBe(add)
+  const context = contextManager.active()
+  expect(add.setSpanOnContext(context)).toBe(context)
+  expect(contextManager.getMetadata(context)).toBe('')
+})

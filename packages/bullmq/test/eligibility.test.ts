@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest'
+import { blindDelivery, deliveryOf } from '../src/eligibility.ts'
+import type { Job } from '../src/types.ts'
+
+const NOW = 1_800_000_000_000
+const SENT = NOW - 300
+const stamped = (op?: string) => ({
+  traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  waybill: `sent=${SENT};origin=${SENT}${op === undefined ? '' : `;op=${op}`}`,
+})
+const job = (more: Partial<Job> = {}): Job => ({
+  id: '1',
+  timestamp: SENT + 1,
+  attemptsMade: 0,
+  attemptsStarted: 1,
+  stalledCounter: 0,
+  stacktrace: [],
+  opts: {},
+  ...more,
+})
+
+test.each<[string, Partial<Job>, object | undefined, object]>([
+  ['plain', {}, stamped('add'), {}],
+  ['of a bulk', {}, stamped('addBulk'), {}],
+  ['leaf of a flow', {}, stamped('flow-leaf'), {}],
+  ['parent of a flow', {}, stamped('flow-parent'), { unknown: 'flow_parent' }],
+  ['node of a flow, leaf or parent', {}, stamped(), { unknown: 'flow_parent' }],
+  ['of an operation to come', {}, stamped('addTree'), { unknown: 'flow_parent' }],
+  ['of a faked time', { timestamp: NOW - 60_000 }, stamped('add'), {}],
+  ['delayed', { opts: { delay: 200 } }, stamped('add'), { due: SENT + 201, scheduledDelay: 200 }],
+  [
+    'retried',
+    { attemptsMade: 1, attemptsStarted: 2 },
+    stamped('add'),
+    { unknown: 'redelivered', attempt: 2 },
+  ],
+  [
+    'delayed and retried',
+    { attemptsMade: 1, attemptsStarted: 2, opts: { delay: 9 } },
+    stamped('add'),
+    { unknown: 'redelivered', attempt: 2 },
+  ],
+  ['a step job', { attemptsStarted: 2 }, stamped('add'), { unknown: 'redelivered', attempt: 2 }],
+  ['stalled', { stalledCounter: 1 }, stamped('add'), { unknown: 'redelivered' }],
+  ['failed, its counters reset', { stacktrace: ['Error'] }, stamped('add'), { unknown: 'redelivered' }],
+  ['not counted by BullMQ', { attemptsStarted: 0 }, stamped('add'), { unknown: 'redelivered' }],
+  ['without metadata', {}, undefined, {}],
+  ['of a foreign producer', {}, { traceparent: 'x' }, {}],
+])('a job that is %s', (_what, more, fields, expected) => {
+  const delivery = deliveryOf(job(more), fields as never, NOW)
+  expect(delivery).toEqual({ carrier: fields, times: ['sent'], attempt: 1, ...expected })
+})
+
+test('an iteration of a scheduler is due at the time in its id, and starts a journey of its own', () => {
+  const iteration = job({
+    id: `repeat:every:day:${NOW - 40}`,
+    repeatJobKey: 'every:day',
+    opts: { delay: 5000 },
+  })
+  expect(deliveryOf(iteration, Object.freeze(stamped('add')), NOW)).toEqual({
+    carrier: { ...stamped(), waybill: `sent=${NOW - 40};origin=${NOW - 40}` },
+    times: [{ at: NOW - 40, clock: 'producer' }],
+    due: NOW - 40,
+    rootReason: 'scheduled',
+    attempt: 1,
+    unknown: undefined,
+  })
+})
+
+test('an iteration without a time in its id has no known wait, and not the inherited one', () => {
+  const { times, carrier, rootReason } = deliveryOf(
+    job({ id: 'own', repeatJobKey: 'k' }),
+    stamped('add'),
+    NOW,
+  )
+  expect(times).toEqual([])
+  expect(carrier).toMatchObject({ waybill: '' })
+  expect(rootReason).toBe('scheduled')
+})
+
+test('a second attempt at an iteration is a redelivery', () => {
+  const again = job({ id: `repeat:k:${NOW}`, repeatJobKey: 'k', attemptsMade: 1, attemptsStarted: 2 })
+  expect(deliveryOf(again, undefined, NOW)).toMatchObject({
+    unknown: 'redelivered',
+    attempt: 2,
+    rootReason: 'scheduled',
+  })
+})
+
+test('of a job that is not seen nothing is claimed', () => {
+  expect(blindDelivery(stamped('add'))).toEqual({
+    carrier: stamped('add'),
+    times: ['sent'],
+    unknown: 'interface_only',
+  })
+})
