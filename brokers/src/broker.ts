@@ -12,7 +12,7 @@ export interface Broker {
   readonly version: string
   readonly how: Origin
   /** Ends the broker and removes what belonged to it; does nothing to a broker given by URL. Idempotent. */
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 export interface MissingBroker {

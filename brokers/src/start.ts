@@ -7,12 +7,14 @@ import { recipes } from './recipe/recipes.ts'
 export interface StartedBrokers {
   readonly brokers: Partial<Record<BrokerName, Broker>>
   readonly missing: readonly MissingBroker[]
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 export interface StartOptions {
   /** Gets one line per broker: name, version and how, or why it is missing. Default: standard output. */
   readonly report?: (line: string) => void
+  /** How long a broker named by the environment may take to answer, in ms: it may be starting, too. Default: 5000. */
+  readonly urlTimeoutMs?: number | undefined
 }
 
 /**
@@ -23,7 +25,7 @@ export interface StartOptions {
  */
 export async function startBrokers(
   names: readonly BrokerName[] = brokerNames,
-  { report = console.log }: StartOptions = {},
+  { report = console.log, urlTimeoutMs }: StartOptions = {},
 ): Promise<StartedBrokers> {
   const brokers: Partial<Record<BrokerName, Broker>> = {}
   const missing: MissingBroker[] = []
@@ -31,7 +33,7 @@ export async function startBrokers(
     Array.from(new Set(names), async (name) => {
       const since = performance.now()
       try {
-        const broker = await startBroker(name)
+        const broker = await startBroker(name, { urlTimeoutMs })
         brokers[name] = broker
         const seconds = ((performance.now() - since) / 1000).toFixed(1)
         report(`✔ ${name} ${broker.version}, ${origins[broker.how]} (${seconds} s)`)
@@ -61,10 +63,13 @@ const origins: Record<Origin, string> = {
  *
  * @throws with all the reasons and the remedy when there is none.
  */
-export async function startBroker(name: BrokerName): Promise<Broker> {
+export async function startBroker(
+  name: BrokerName,
+  { urlTimeoutMs = 5_000 }: Pick<StartOptions, 'urlTimeoutMs'> = {},
+): Promise<Broker> {
   const recipe = recipes[name]
   const given = process.env[recipe.variable]
-  if (given !== undefined && given !== '') return givenBroker(recipe, given)
+  if (given !== undefined && given !== '') return givenBroker(recipe, given, urlTimeoutMs)
   const reasons: string[] = []
   for (const [how, start] of [
     ['container', startInContainer],
@@ -80,9 +85,9 @@ export async function startBroker(name: BrokerName): Promise<Broker> {
 }
 
 /** A URL is an order: when nothing answers there, another broker in its place would only hide that. */
-async function givenBroker(recipe: Recipe, url: string): Promise<Broker> {
+async function givenBroker(recipe: Recipe, url: string, timeoutMs: number): Promise<Broker> {
   try {
-    const version = await untilReady(() => recipe.greet(url), { timeoutMs: 5_000 })
+    const version = await untilReady(() => recipe.greet(url), { timeoutMs })
     return { name: recipe.name, url, version, how: 'url', stop: async () => {} }
   } catch (error) {
     throw new Error(`${recipe.variable} is set, but ${(error as Error).message}`, { cause: error })

@@ -38,6 +38,7 @@ export function installPackages(packages: readonly string[], log: Log): Promise<
     await withoutServices(async () => {
       await run('apt-get', [...options, 'install', ...packages], { log, env })
     })
+    for (const name of packages) await disableAtBoot(name, log)
   })
   queue = turn.catch(() => {})
   return turn
@@ -59,4 +60,17 @@ async function withoutServices(work: () => Promise<void>): Promise<void> {
   } finally {
     fs.rmSync(policy)
   }
+}
+
+const services: Record<string, string> = {
+  'docker.io': 'docker',
+  'redis-server': 'redis-server',
+  'rabbitmq-server': 'rabbitmq-server',
+}
+
+/** We want the programs only: nothing of ours may run after the next boot. */
+async function disableAtBoot(packageName: string, log: Log): Promise<void> {
+  const service = services[packageName]
+  if (service === undefined) return
+  await run('update-rc.d', [service, 'disable'], { log }).catch((error: Error) => log(`${error.message}\n`))
 }

@@ -1,0 +1,63 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { expect, test } from 'vitest'
+
+const ending = new URL('../src/ending.ts', import.meta.url)
+
+/** A process with one perishable thing that says what becomes of it. */
+function processThat(does: string): ChildProcess {
+  const program = `
+    import { endWithProcess } from ${JSON.stringify(ending.href)}
+    const release = endWithProcess({
+      async stop() { console.log('stop'); await new Promise((done) => setTimeout(done, 50)); console.log('stopped'); release() },
+      kill() { console.log('killed') },
+    })
+    const waiting = setInterval(() => {}, 1000)
+    ${does}
+    console.log('ready')`
+  return spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+}
+
+async function fateOf(child: ChildProcess, signals: NodeJS.Signals[] = []) {
+  let output = ''
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+    if (output === 'ready\n') for (const signal of signals) child.kill(signal)
+  })
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+  return { said: output.trim().split('\n'), end: signal ?? code }
+}
+
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  '%s ends what must not stay, and then the process',
+  async (signal) => {
+    expect(await fateOf(processThat(''), [signal])).toEqual({
+      said: ['ready', 'stop', 'stopped'],
+      end: signal,
+    })
+  },
+)
+
+test('a signal that comes twice does not cut the end short', async () => {
+  const fate = await fateOf(processThat(''), ['SIGINT', 'SIGINT'])
+  expect(fate).toEqual({ said: ['ready', 'stop', 'stopped'], end: 'SIGINT' })
+})
+
+test('somebody else who listens to the signal decides when to end', async () => {
+  const child = processThat(`process.on('SIGINT', () => setTimeout(() => process.exit(7), 300))`)
+  expect(await fateOf(child, ['SIGINT'])).toEqual({ said: ['ready', 'stop', 'stopped'], end: 7 })
+})
+
+test('at a sudden exit there is time for the synchronous end only', async () => {
+  expect(await fateOf(processThat('setTimeout(() => process.exit(3), 20)'))).toEqual({
+    said: ['ready', 'killed'],
+    end: 3,
+  })
+})
+
+test('what was released is left alone, and no handler stays', async () => {
+  const fate = await fateOf(processThat('release()'), ['SIGTERM'])
+  expect(fate).toEqual({ said: ['ready'], end: 'SIGTERM' })
+})
