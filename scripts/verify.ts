@@ -64,11 +64,19 @@ async function perform({ title, command: [command, ...args] }: Check): Promise<v
 async function runVitest(args: readonly string[]) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'waybill-vitest-'))
   const report = path.join(folder, 'report.json')
+  const nodeOptions = process.env['NODE_OPTIONS'] ?? ''
   try {
-    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+    const reporters = [
+      '--reporter=default',
+      '--reporter=./scripts/conformance-reporter.ts',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+    ]
     const vitest = spawn('vitest', ['run', ...reporters, ...args], {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],
+      // kafkajs 2.2 arms timers with negative delays, of which newer Node.js versions warn in every process.
+      env: { ...process.env, NODE_OPTIONS: `${nodeOptions} --disable-warning=TimeoutNegativeWarning` },
       shell: process.platform === 'win32',
     })
     const [code] = (await once(vitest, 'exit')) as [number | null]

@@ -43,7 +43,7 @@ export function conformance(subject: Subject): void {
     return
   }
 
-  describe(`${subject.name} ${broker.version} (${broker.how}), OpenTelemetry SDK ${sdk.line}`, () => {
+  describe(`${`${subject.name} ${broker.version}`.trimEnd()} (${broker.how}), OpenTelemetry SDK ${sdk.line}`, () => {
     let telemetry: TestTelemetry
     let session: Session
     // Asked anew for every message, so that one session serves all cases.

@@ -53,6 +53,10 @@ export function transitOf(eligibility: Eligibility, sent: number | undefined, no
     return { kind: 'unknown', reason: eligibility.unknown, age: source && Math.max(0, now - source.at) }
   }
   if (source === undefined) return { kind: 'unknown', reason: 'no_timestamp' }
+  if (eligibility.due !== undefined && !Number.isFinite(eligibility.due)) {
+    // Delayed until nobody knows when, e.g. from a timestamp of the application that is no number.
+    return { kind: 'unknown', reason: 'no_timestamp', age: Math.max(0, now - source.at) }
+  }
   if (eligibility.due !== undefined && now < eligibility.due) {
     // Delivered before it was due: promoted by hand, and nobody tells when.
     return { kind: 'unknown', reason: 'rescheduled', age: Math.max(0, now - source.at) }

@@ -78,6 +78,15 @@ describe('the wait of a message', () => {
     })
   })
 
+  test('is unknown when the due time is no number', () => {
+    const eligibility = { times: ['sent'], due: Number.NaN } as const
+    expect(transitOf(eligibility, ago(204), NOW)).toEqual({
+      kind: 'unknown',
+      reason: 'no_timestamp',
+      age: 204,
+    })
+  })
+
   test('is skew when the message came before it was sent', () => {
     expect(transitOf({ times: ['sent'] }, NOW + 7, NOW)).toEqual({ kind: 'skew', from: NOW + 7, to: NOW })
   })
