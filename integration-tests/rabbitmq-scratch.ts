@@ -20,6 +20,8 @@ export interface RabbitmqScratch {
    * amqplib would have it.
    */
   caught(channel: ConfirmChannel): ConfirmChannel
+  /** Sends a body to a queue; settles with the broker's confirm. Options are frozen: nobody may write to them. */
+  put(channel: ConfirmChannel, queue: string, body: string, headers?: object): Promise<void>
   /** The broker's own clock, epoch ms: the stamp that its interceptor puts on a message sent now. */
   brokerNow(): Promise<number>
   /** Deletes the queues and closes the connection. */
@@ -58,6 +60,13 @@ export async function rabbitmqScratch(url: string): Promise<RabbitmqScratch> {
       }
       return channel
     },
+    put: (channel, queue, body, headers = {}) =>
+      new Promise((resolve, reject) => {
+        const options = Object.freeze({ headers: Object.freeze({ ...headers }) })
+        channel.sendToQueue(queue, Buffer.from(body), options, (error) =>
+          error === null ? resolve() : reject(error),
+        )
+      }),
     async brokerNow() {
       const { promise, resolve } = Promise.withResolvers<Message>()
       waiting.push(resolve)

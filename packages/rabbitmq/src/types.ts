@@ -8,7 +8,7 @@ export interface PublishingChannel {
 
 /** A channel to consume from. */
 export interface ConsumingChannel {
-  consume(queue: string, onMessage: (message: never) => void, options?: never): unknown
+  consume(queue: string, onMessage: never, options?: never): unknown
   get(queue: string, options?: never): unknown
   ack(message: never, allUpTo?: boolean): unknown
   ackAll(): unknown
