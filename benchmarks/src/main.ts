@@ -28,6 +28,8 @@ try {
   await started.stop()
 }
 if (rows.length > 0) console.log(legendOf(settings.rounds))
+// A target that is missed is a result; a run that measured nothing is a failure.
+else process.exitCode = 1
 for (const { name, reason } of started.missing) {
   const left = settings.brokers.filter((broker) => workloads[broker].server === name)
   console.log(`Not measured: ${left.join(', ')}. ${reason}`)
