@@ -24,7 +24,7 @@ async function fateOf(child: ChildProcess, signals: NodeJS.Signals[] = []) {
   let output = ''
   child.stdout!.setEncoding('utf8').on('data', (text: string) => {
     output += text
-    if (output === 'ready\n') for (const signal of signals) child.kill(signal)
+    if (/(ready|stop)\n$/.test(output) && signals.length > 0) child.kill(signals.shift())
   })
   const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
   return { said: output.trim().split('\n'), end: signal ?? code }
@@ -46,8 +46,11 @@ test('a signal that comes twice does not cut the end short', async () => {
 })
 
 test('somebody else who listens to the signal decides when to end', async () => {
-  const child = processThat(`process.on('SIGINT', () => setTimeout(() => process.exit(7), 300))`)
-  expect(await fateOf(child, ['SIGINT'])).toEqual({ said: ['ready', 'stop', 'stopped'], end: 7 })
+  const child = processThat(
+    `process.on('SIGINT', () => (console.log('asked'), setTimeout(() => process.exit(7), 300)))`,
+  )
+  expect((await fateOf(child, ['SIGINT'])).said.toSorted()).toEqual(['asked', 'ready', 'stop', 'stopped'])
+  expect(child.exitCode).toBe(7)
 })
 
 test('at a sudden exit there is time for the synchronous end only', async () => {
@@ -58,6 +61,8 @@ test('at a sudden exit there is time for the synchronous end only', async () => 
 })
 
 test('what was released is left alone, and no handler stays', async () => {
-  const fate = await fateOf(processThat('release()'), ['SIGTERM'])
-  expect(fate).toEqual({ said: ['ready'], end: 'SIGTERM' })
+  const fate = await fateOf(processThat(`release(); console.log(process.listenerCount('SIGTERM'))`), [
+    'SIGTERM',
+  ])
+  expect(fate).toEqual({ said: ['0', 'ready'], end: 'SIGTERM' })
 })

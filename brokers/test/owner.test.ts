@@ -12,6 +12,6 @@ test('only a process of this machine that is gone is dead', () => {
 })
 
 test('a label of another form is left alone', () => {
-  for (const owner of ['', 'nobody', `${os.hostname()}/`, `${os.hostname()}/-1`])
+  for (const owner of ['', 'nobody', `${os.hostname()}/`, `${os.hostname()}/-1`, `${os.hostname()}/x`])
     expect(isDeadOwner(owner)).toBe(false)
 })
