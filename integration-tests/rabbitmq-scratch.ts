@@ -74,8 +74,12 @@ export async function rabbitmqScratch(url: string): Promise<RabbitmqScratch> {
       return Number((await promise).properties.headers?.['timestamp_in_ms'])
     },
     async close() {
-      for (const queue of queues) await admin.deleteQueue(queue)
+      // First the consumers: one whose queue goes away is handed null, which most handlers here do not expect.
       await connection.close()
+      const cleaner = await connect(url)
+      const channel = await cleaner.createChannel()
+      for (const queue of queues) await channel.deleteQueue(queue)
+      await cleaner.close()
     },
   }
 }
