@@ -160,6 +160,29 @@ describe('job-awareness', () => {
     expect(unknown()).toEqual(['interface_only'])
   })
 
+  test('a slot serves one span, of the telemetry that its worker carries', async () => {
+    const Worker = workerClass()
+    const [own, other] = [bullmqTelemetry({ Worker }), bullmqTelemetry({ Worker })]
+    const bareProcess = (): void => {
+      const parent = other.contextManager.fromMetadata(ROOT_CONTEXT, metadata)
+      const span = other.tracer.startSpan('process billing', { kind: 4 }, parent)
+      span.setSpanOnContext(parent)
+      span.end()
+    }
+    class Borrowing {
+      readonly name = 'billing'
+      readonly opts = { telemetry: own }
+      processJob(_job: object): void {
+        bareProcess()
+      }
+    }
+    bullmqTelemetry({ Worker: Borrowing })
+    new Borrowing().processJob(jobOf())
+    await new Worker('billing', other).processJob(jobOf(), bareProcess)
+    // In the order in which they end.
+    expect(unknown()).toEqual(['interface_only', 'interface_only', undefined])
+  })
+
   test('once BullMQ names another job than was in the slot, none is believed any more', async () => {
     const Worker = workerClass((job) => ({ ...job, id: `${job.id}-b` }))
     const worker = new Worker('billing', bullmqTelemetry({ Worker }))
@@ -211,6 +234,7 @@ describe('job-awareness', () => {
     await worker.processJob(jobOf(), (span) => {
       span.recordException('Connection is closed.')
       span.addEvent('job completed', {})
+      span.recordException('No next job.')
     })
     await worker.processJob(jobOf(), (span) => {
       span.recordException('Missing lock for job 1. moveToFinished')
