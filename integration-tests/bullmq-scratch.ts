@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { BullmqTelemetry } from '@waybill/bullmq'
-import { FlowProducer, Queue, Worker, type Processor } from 'bullmq'
+import { FlowProducer, Queue, Worker, type Processor, type WorkerOptions } from 'bullmq'
 import { Redis } from 'ioredis'
 
 /** One entry of a queue's event stream; `at` is the Redis clock, epoch ms. */
@@ -19,9 +19,9 @@ export interface BullmqScratch {
   readonly redis: Redis
   queue(telemetry?: BullmqTelemetry): Queue
   worker(
-    processor: Processor,
+    processor: Processor | null,
     telemetry?: BullmqTelemetry,
-    options?: { concurrency?: number },
+    options?: Partial<WorkerOptions>,
   ): Promise<Worker>
   flows(telemetry?: BullmqTelemetry): FlowProducer
   events(event: string, jobId?: string): Promise<readonly QueueEvent[]>

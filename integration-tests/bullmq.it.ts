@@ -7,7 +7,15 @@ import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } f
 import { bullmqTelemetry } from '@waybill/bullmq'
 import { traceTree, type RecordedSpan } from '@waybill/core/testing'
 import * as bullmq from 'bullmq'
-import { DelayedError, type Job, type Processor } from 'bullmq'
+import {
+  DelayedError,
+  RateLimitError,
+  WaitingChildrenError,
+  WaitingError,
+  type Job,
+  type Processor,
+  type Queue,
+} from 'bullmq'
 import { BullMQOtel } from 'bullmq-otel'
 import { afterAll, afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { bullmqScratch, type BullmqScratch } from './bullmq-scratch.ts'
@@ -164,26 +172,67 @@ describe.skipIf('missing' in broker)('bullmq on a real Redis', () => {
     },
   )
 
-  test('a step job that delays itself has not failed, and its second run is no first delivery', async () => {
+  const flowControl: Record<string, (job: Job, token: string | undefined, queue: Queue) => Promise<unknown>> =
+    {
+      DelayedError: async (job, token) => {
+        await job.moveToDelayed(Date.now() + 50, token)
+        return new DelayedError()
+      },
+      WaitingError: async (job, token) => {
+        await job.moveToWait(token)
+        return new WaitingError()
+      },
+      WaitingChildrenError: async (job, token, queue) => {
+        await queue.add('child', {}, { parent: { id: job.id ?? '', queue: job.queueQualifiedName } })
+        await job.moveToWaitingChildren(token ?? '')
+        return new WaitingChildrenError()
+      },
+      RateLimitError: async (_job, _token, queue) => {
+        await queue.rateLimit(50)
+        return new RateLimitError()
+      },
+    }
+  test.each(Object.keys(flowControl))(
+    '%s is no failure, and the next run no first delivery',
+    async (name) => {
+      const queue = scratch.queue(ours())
+      await queue.add('step', { again: true })
+      await scratch.worker(async (job: Job, token) => {
+        if (job.name !== 'step' || !job.data.again) return
+        await job.updateData({ again: false })
+        throw await flowControl[name]?.(job, token, queue)
+      }, ours())
+      const steps = await vi.waitFor(() => {
+        const found = spans('process').filter(({ attributes }) => attributes['bullmq.job.name'] === 'step')
+        expect(found).toHaveLength(2)
+        return found
+      })
+      expect(steps.map((step) => step.status.code)).toEqual([SpanStatusCode.UNSET, SpanStatusCode.UNSET])
+      expect(steps.flatMap(({ events }) => events)).toEqual([])
+      expect(steps.map(({ attributes }) => attributes['waybill.delivery.attempt'])).toEqual([1, 2])
+      expect(steps[1]?.attributes['waybill.transit.unknown']).toBe('redelivered')
+      expect(
+        spans('transit').filter((transit) => transit.attributes['messaging.message.id'] === '1'),
+      ).toHaveLength(1)
+    },
+  )
+
+  test('a job that stalled: its second run is a sibling without a wait', async () => {
     const queue = scratch.queue(ours())
-    await queue.add('step', { again: true })
-    await scratch.worker(async (job: Job, token) => {
-      if (!job.data.again) return
-      await job.updateData({ again: false })
-      await job.moveToDelayed(Date.now() + 50, token)
-      throw new DelayedError()
-    }, ours())
-    const [first, second] = await processed(2)
-    expect([first, second].map((step) => step?.status.code)).toEqual([
-      SpanStatusCode.UNSET,
-      SpanStatusCode.UNSET,
-    ])
-    expect(first?.events).toEqual([])
+    const job = await queue.add('job', {})
+    // A worker that fetched it and died: no lock, so the first check hands it on, once it was found twice.
+    const dead = await scratch.worker(null, undefined)
+    await dead.getNextJob('token')
+    await scratch.redis.del(`bull:${scratch.name}:${job.id}:lock`)
+    await scratch.worker(nothing, ours(), { stalledInterval: 50 })
+    const [second] = await processed(1)
+    expect(await scratch.events('stalled', job.id)).toHaveLength(1)
+    expect(parentOf(second)).toBe(span('add')?.spanContext().spanId)
     expect(second?.attributes).toMatchObject({
       'waybill.delivery.attempt': 2,
       'waybill.transit.unknown': 'redelivered',
     })
-    expect(await points()).toBe(1)
+    expect(await points()).toBe(0)
   })
 
   const foreign: Record<string, unknown> = {
