@@ -12,20 +12,27 @@ import {
 export interface RabbitmqScratch {
   readonly connection: ChannelModel
   /** A new durable queue; classic unless the options say otherwise. */
-  queue(options?: Options.AssertQueue): Promise<string>
+  readonly queue: (options?: Options.AssertQueue) => Promise<string>
   /** A new confirm channel that is not traced. */
-  channel(): Promise<ConfirmChannel>
+  readonly channel: () => Promise<ConfirmChannel>
   /**
    * The same channel with a net beneath its consumers: a handler that rejects ends there and not the process, as
    * amqplib would have it.
    */
-  caught(channel: ConfirmChannel): ConfirmChannel
+  readonly caught: (channel: ConfirmChannel) => ConfirmChannel
   /** Sends a body to a queue; settles with the broker's confirm. Options are frozen: nobody may write to them. */
-  put(channel: ConfirmChannel, queue: string, body: string, headers?: object): Promise<void>
+  readonly put: (channel: ConfirmChannel, queue: string, body: string, headers?: object) => Promise<void>
+  /** Consumes with a handler that may be asynchronous, for which amqplib's types make no allowance. */
+  readonly consume: (
+    channel: ConfirmChannel,
+    queue: string,
+    handler: (message: ConsumeMessage) => unknown,
+    options?: Options.Consume,
+  ) => Promise<unknown>
   /** The broker's own clock, epoch ms: the stamp that its interceptor puts on a message sent now. */
-  brokerNow(): Promise<number>
+  readonly brokerNow: () => Promise<number>
   /** Deletes the queues and closes the connection. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** @param url of the broker */
@@ -49,14 +56,14 @@ export async function rabbitmqScratch(url: string): Promise<RabbitmqScratch> {
       return channel.on('error', () => undefined)
     },
     caught(channel) {
-      const { consume } = channel
+      const consume = channel.consume.bind(channel)
       channel.consume = (queue, onMessage, options) => {
         const caught = (message: ConsumeMessage | null): void => {
           Promise.try(onMessage as (message: ConsumeMessage | null) => unknown, message).catch(
             () => undefined,
           )
         }
-        return consume.call(channel, queue, caught, options)
+        return consume(queue, caught, options)
       }
       return channel
     },
@@ -67,6 +74,8 @@ export async function rabbitmqScratch(url: string): Promise<RabbitmqScratch> {
           error === null ? resolve() : reject(error),
         )
       }),
+    consume: (channel, queue, handler, options) =>
+      channel.consume(queue, (message) => handler(message as ConsumeMessage), options),
     async brokerNow() {
       const { promise, resolve } = Promise.withResolvers<Message>()
       waiting.push(resolve)

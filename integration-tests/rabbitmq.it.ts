@@ -279,8 +279,8 @@ describe.skipIf('missing' in broker)('amqplib on a real broker', () => {
     test('the span ends with the handler where that is later than the ack', async () => {
       const [queue, channel] = [await scratch.queue(), await traced()]
       const release = Promise.withResolvers<void>()
-      await channel.consume(queue, async (message) => {
-        channel.ack(message!)
+      await scratch.consume(channel, queue, async (message) => {
+        channel.ack(message)
         await release.promise
       })
       await scratch.put(channel, queue, 'a')
@@ -293,13 +293,7 @@ describe.skipIf('missing' in broker)('amqplib on a real broker', () => {
 
     test("noAck: the span is as long as the handler's promise", async () => {
       const [queue, channel] = [await scratch.queue(), await traced()]
-      await channel.consume(
-        queue,
-        async () => {
-          await delay(30)
-        },
-        { noAck: true },
-      )
+      await scratch.consume(channel, queue, () => delay(30), { noAck: true })
       await scratch.put(channel, queue, 'a')
       const [span] = await spans(`consume ${queue}`, 1)
       expect(seconds(span!.endTime) - seconds(span!.startTime)).toBeGreaterThan(0.028)
@@ -315,7 +309,7 @@ describe.skipIf('missing' in broker)('amqplib on a real broker', () => {
       process.removeAllListeners('unhandledRejection')
       const unhandled = new Promise((resolve) => process.once('unhandledRejection', resolve))
       try {
-        await channel.consume(queue, () => Promise.reject(thrown))
+        await scratch.consume(channel, queue, () => Promise.reject(thrown))
         await scratch.put(channel, queue, 'a')
         expect(await unhandled).toBe(thrown)
       } finally {
@@ -508,8 +502,10 @@ describe.skipIf('missing' in broker)('amqplib on a real broker', () => {
 
   test('wrapping twice changes nothing, whichever way', async () => {
     const [queue, channel] = [await scratch.queue(), await traced()]
+    const listeners = channel.listenerCount('close')
     expect(traceProducer(channel)).toBe(channel)
     expect(traceConsumer(channel)).toBe(channel)
+    expect(channel.listenerCount('close')).toBe(listeners)
     const handle = traceHandler(
       (message: ConsumeMessage | null) => {
         channel.ack(message!)

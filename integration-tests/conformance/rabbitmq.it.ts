@@ -21,11 +21,11 @@ conformance({
       send: ({ body, headers }) => scratch.put(channel, queue, body, headers),
       sendBare: ({ body, headers }) => scratch.put(bare, queue, body, headers),
       consume: async (handler) => {
-        await channel.consume(queue, async (message) => {
-          arrived = message?.properties.headers?.['timestamp_in_ms']
+        await scratch.consume(channel, queue, async (message) => {
+          arrived = message.properties.headers?.['timestamp_in_ms']
           const outcome = await Promise.allSettled([Promise.try(handler, textOf(message))])
-          if (outcome[0].status === 'fulfilled') return channel.ack(message!)
-          channel.nack(message!)
+          if (outcome[0].status === 'fulfilled') return channel.ack(message)
+          channel.nack(message)
           throw outcome[0].reason
         })
       },
