@@ -30,7 +30,19 @@ async function endOf(signal: NodeJS.Signals): Promise<void> {
   unlisten()
   ending = false
   // Somebody else who listens also decides when to end; without such a listener the signal does what it always does.
-  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
+  if (process.listenerCount(signal) <= exitWatchers()) process.kill(process.pid, signal)
+}
+
+/**
+ * Listeners that only watch for the end and step back while anybody else listens: the package signal-exit, which half of
+ * npm brings along, Testcontainers too. To wait for them is to wait for ever. Its versions 3 and 4 count in two places.
+ */
+function exitWatchers(): number {
+  const { __signal_exit_emitter__: third } = process as { __signal_exit_emitter__?: { count?: number } }
+  const fourth = (globalThis as Record<symbol, { count?: number } | undefined>)[
+    Symbol.for('signal-exit emitter')
+  ]
+  return (third?.count ?? 0) + (fourth?.count ?? 0)
 }
 
 function onExit(): void {

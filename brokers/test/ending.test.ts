@@ -16,6 +16,7 @@ function processThat(does: string): ChildProcess {
     ${does}
     console.log('ready')`
   return spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    cwd: import.meta.dirname, // where Testcontainers is found
     stdio: ['ignore', 'pipe', 'inherit'],
   })
 }
@@ -51,6 +52,14 @@ test('somebody else who listens to the signal decides when to end', async () => 
   )
   expect((await fateOf(child, ['SIGINT'])).said.toSorted()).toEqual(['asked', 'ready', 'stop', 'stopped'])
   expect(child.exitCode).toBe(7)
+})
+
+test('a listener that only watches for the end (signal-exit) does not keep the process', async () => {
+  // Testcontainers brings version 3 along; it steps back while somebody else listens, i.e. while we stop.
+  const child = processThat(
+    `await import('testcontainers'); if (process.listenerCount('SIGINT') < 2) process.exit(9)`,
+  )
+  expect(await fateOf(child, ['SIGINT'])).toEqual({ said: ['ready', 'stop', 'stopped'], end: 'SIGINT' })
 })
 
 test('at a sudden exit there is time for the synchronous end only', async () => {
