@@ -20,6 +20,11 @@ export function endWithProcess(perishable: Perishable): () => void {
 
 let ending = false
 
+/** True while a signal is being obeyed: nothing new may be started. */
+export function isEnding(): boolean {
+  return ending
+}
+
 function onSignal(signal: NodeJS.Signals): void {
   if (!ending) void endOf(signal) // a terminal and a wrapper may both send it
 }

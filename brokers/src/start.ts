@@ -1,4 +1,5 @@
 import { type Broker, type BrokerName, type MissingBroker, type Origin, brokerNames } from './broker.ts'
+import { isEnding } from './ending.ts'
 import { untilReady } from './handshake/ready.ts'
 import { remedy } from './missing.ts'
 import type { Recipe } from './recipe/recipe.ts'
@@ -75,6 +76,7 @@ export async function startBroker(
     ['container', startInContainer],
     ['native', startNatively],
   ] as const) {
+    if (isEnding()) throw new Error('interrupted')
     try {
       return { name, how, ...(await start(recipe)) }
     } catch (error) {

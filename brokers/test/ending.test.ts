@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
 const ending = new URL('../src/ending.ts', import.meta.url)
 
@@ -15,10 +15,12 @@ function processThat(does: string): ChildProcess {
     const waiting = setInterval(() => {}, 1000)
     ${does}
     console.log('ready')`
-  return spawn(process.execPath, ['--input-type=module', '--eval', program], {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
     cwd: import.meta.dirname, // where Testcontainers is found
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  return child
 }
 
 async function fateOf(child: ChildProcess, signals: NodeJS.Signals[] = []) {
