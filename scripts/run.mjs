@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { whenParentIsGone } from './parent.mjs'
 import { toolchain } from './toolchain.mjs'
 
 const session = path.join(path.dirname(fileURLToPath(import.meta.url)), 'session.ts')
@@ -20,6 +21,8 @@ const child = spawn(node, ['--disable-warning=ExperimentalWarning', session, nam
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
   process.on(signal, () => child.kill(signal))
 }
+// By hand and in the background, outliving the shell may be the intention.
+if (process.env['npm_lifecycle_event'] !== undefined) whenParentIsGone(() => child.kill('SIGTERM'))
 child.on('error', (error) => {
   console.error(`✖ ${node}: ${error.message}`)
   process.exitCode = 1

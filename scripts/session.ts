@@ -2,6 +2,7 @@
 // the root package.json runs, and in the end whatever was started here is stopped. usage: session.ts <name> [args]
 import os from 'node:os'
 import { interruptCommands, run } from './command.ts'
+import { whenParentIsGone } from './parent.mjs'
 import { type PreparedBrokers, prepareBrokers } from './prepare/brokers.ts'
 import { ProcessGroup } from './process-group.ts'
 import { step } from './step.mjs'
@@ -17,16 +18,17 @@ const SAME_SIGNAL_MS = 1_000
 let group: ProcessGroup | undefined
 let interrupted: { signal: NodeJS.Signals; at: number } | undefined
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => {
-    if (interrupted === undefined) {
-      interrupted = { signal, at: Date.now() }
-      interruptCommands()
-      group?.send(signal)
-    } else if (Date.now() - interrupted.at > SAME_SIGNAL_MS) {
-      group?.send('SIGKILL')
-    }
-  })
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt(signal))
+whenParentIsGone(() => interrupt('SIGTERM'))
+
+function interrupt(signal: NodeJS.Signals): void {
+  if (interrupted === undefined) {
+    interrupted = { signal, at: Date.now() }
+    interruptCommands()
+    group?.send(signal)
+  } else if (Date.now() - interrupted.at > SAME_SIGNAL_MS) {
+    group?.send('SIGKILL')
+  }
 }
 
 let brokers: PreparedBrokers | undefined
