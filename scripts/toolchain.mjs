@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -54,19 +54,31 @@ async function installOnce(wanted) {
       fs.mkdirSync(toolchainFolder, { recursive: true })
       fs.writeFileSync(path.join(toolchainFolder, 'package.json'), '{"private":true}\n')
       const options = ['--no-save', '--no-package-lock', '--no-audit', '--no-fund']
-      const npm = spawnSync('npm', ['install', '--prefix', toolchainFolder, ...options, ...wanted], {
-        cwd: toolchainFolder,
-        encoding: 'utf8',
-        shell: isWindows, // npm is a .cmd there
-      })
-      log(`${npm.stdout ?? ''}${npm.stderr ?? ''}`)
-      if (npm.status !== 0) throw new Error('npm could not install them')
+      const patience = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=2000'] // or it takes minutes without a network
+      await npm(['install', '--prefix', toolchainFolder, ...options, ...patience, ...wanted], log)
       fs.writeFileSync(stamp, wanted.join(' '))
     })
   } catch {
     console.error(`Install Node.js >= ${NODE_MINIMUM} and pnpm ${PNPM_VERSION}, then run this again.`)
     process.exit(1)
   }
+}
+
+/** @param {string[]} args @param {(text: Uint8Array) => void} log */
+async function npm(args, log) {
+  // A shell, since npm is a .cmd on Windows.
+  const child = spawn('npm', args, {
+    cwd: toolchainFolder,
+    shell: isWindows,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  child.stdout.on('data', log)
+  child.stderr.on('data', log)
+  const code = await new Promise((resolve) => {
+    child.on('error', () => resolve(127))
+    child.on('close', resolve)
+  })
+  if (code !== 0) throw new Error('npm could not install them')
 }
 
 function nodePackage() {
