@@ -21,7 +21,10 @@ await runAgent(async ({ queues, amqpUrl, redisUrl, waybill, progress }) => {
   const { consumerTag } = await channel.consume(queues.passages, (message) => {
     if (message === null) return
     const handled = quote(message)
-      .catch(() => channel.nack(message, false, false))
+      .catch((error: Error) => {
+        progress(`failed: ${error.message}`)
+        channel.nack(message, false, false)
+      })
       .finally(() => inHand.delete(handled))
     inHand.add(handled)
   })

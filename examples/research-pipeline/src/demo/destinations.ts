@@ -1,0 +1,74 @@
+import amqp from 'amqplib'
+import { Queue } from 'bullmq'
+import { Redis } from 'ioredis'
+import { kafkaClient } from '../agent/kafka.ts'
+import type { QueueNames } from '../queues.ts'
+
+export interface BrokerUrls {
+  readonly redisUrl: string
+  readonly amqpUrl: string
+  readonly kafkaBrokers: string
+}
+
+/** Makes what a client does not make by itself at its first use. */
+export async function createDestinations(queues: QueueNames, urls: BrokerUrls): Promise<void> {
+  await Promise.all([
+    withKafkaAdmin(urls, async (admin) => {
+      await admin.createTopics({ topics: [{ topic: queues['sub-questions'], numPartitions: 1 }], waitForLeaders: true })
+    }),
+    withChannel(urls, (channel) => channel.assertQueue(queues.passages)),
+  ])
+}
+
+/** The brokers may be the user's: nothing of a run is left on them. A broker that is gone has nothing to remove. */
+export async function removeDestinations(queues: QueueNames, urls: BrokerUrls): Promise<void> {
+  const topic = queues['sub-questions']
+  await Promise.allSettled([
+    withKafkaAdmin(urls, async (admin) => {
+      await admin.deleteTopics({ topics: [topic] })
+      await admin.deleteGroups([`retrievers-of-${topic}`])
+    }),
+    withChannel(urls, (channel) => channel.deleteQueue(queues.passages)),
+    withRedis(urls, (redis) => redis.del(queues.findings)),
+    withBullmq(queues, urls, (queue) => queue.obliterate({ force: true })),
+  ])
+}
+
+type KafkaAdmin = ReturnType<ReturnType<typeof kafkaClient>['admin']>
+
+async function withKafkaAdmin(urls: BrokerUrls, use: (admin: KafkaAdmin) => Promise<unknown>): Promise<void> {
+  const admin = kafkaClient('demo', urls.kafkaBrokers).admin()
+  await admin.connect()
+  try {
+    await use(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+async function withChannel(urls: BrokerUrls, use: (channel: amqp.Channel) => Promise<unknown>): Promise<void> {
+  const connection = await amqp.connect(urls.amqpUrl)
+  try {
+    await use(await connection.createChannel())
+  } finally {
+    await connection.close()
+  }
+}
+
+async function withRedis(urls: BrokerUrls, use: (redis: Redis) => Promise<unknown>): Promise<void> {
+  const redis = new Redis(urls.redisUrl)
+  try {
+    await use(redis)
+  } finally {
+    redis.disconnect()
+  }
+}
+
+async function withBullmq(queues: QueueNames, urls: BrokerUrls, use: (queue: Queue) => Promise<unknown>): Promise<void> {
+  const queue = new Queue(queues.questions, { connection: { url: urls.redisUrl } })
+  try {
+    await use(queue)
+  } finally {
+    await queue.close()
+  }
+}
