@@ -1,5 +1,5 @@
 import { rootsOf } from './statistics.ts'
-import type { ReceivedSpan } from './span.ts'
+import { isTransit, type ReceivedSpan } from './span.ts'
 
 /** A span at its place in the tree of its trace. */
 export interface TreeRow {
@@ -9,7 +9,7 @@ export interface TreeRow {
   readonly lastOnLevels: readonly boolean[]
 }
 
-/** All spans, each below its parent; siblings and traces in the order of their beginning. */
+/** All spans, each below its parent; siblings and traces in order of time. */
 export function treeRows(spans: readonly ReceivedSpan[]): TreeRow[] {
   const roots = rootsOf(spans)
   const isRoot = new Set(roots)
@@ -19,7 +19,7 @@ export function treeRows(spans: readonly ReceivedSpan[]): TreeRow[] {
   )
   const rows: TreeRow[] = []
   function add(siblings: readonly ReceivedSpan[], above: readonly boolean[]): void {
-    const inOrder = siblings.toSorted((a, b) => a.start - b.start || a.end - b.end)
+    const inOrder = siblings.toSorted((a, b) => placeOf(a) - placeOf(b) || a.start - b.start)
     for (const [i, span] of inOrder.entries()) {
       const lastOnLevels = [...above, i === inOrder.length - 1]
       rows.push({ span, depth: above.length, lastOnLevels })
@@ -28,4 +28,9 @@ export function treeRows(spans: readonly ReceivedSpan[]): TreeRow[] {
   }
   for (const root of roots.toSorted((a, b) => a.start - b.start)) add([root], [])
   return rows
+}
+
+/** A wait goes right before the work that it ended with, also where many messages were sent at once. */
+function placeOf(span: ReceivedSpan): number {
+  return isTransit(span) ? span.end : span.start
 }
