@@ -33,7 +33,7 @@ export function queueReport(times: QueueTimes, ink: Ink = plain): string[] {
   const { wallSeconds, anyQueueSeconds } = times
   const lines = [
     ...queueShares(times).map(({ queue, system, seconds }) => ({ name: queue, system, seconds, colour: ink.transit })),
-    { name: 'any of them', system: '', seconds: anyQueueSeconds, colour: ink.strong },
+    { name: 'in any queue', system: '', seconds: anyQueueSeconds, colour: ink.strong },
   ]
   return lines.map(({ name, system, seconds, colour }) => {
     const bar = '▒'.repeat(Math.round((seconds / wallSeconds) * BAR_WIDTH)).padEnd(BAR_WIDTH)

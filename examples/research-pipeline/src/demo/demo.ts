@@ -1,0 +1,66 @@
+import type { StartedBrokers } from '@waybill/brokers'
+import { connectedness, entryOf, queueTimes } from '../spans/statistics.ts'
+import { htmlPage } from '../waterfall/html-page.ts'
+import { inkFor } from '../waterfall/ink.ts'
+import { outputFolder, save } from './output-folder.ts'
+import { runPipeline, type RunResult } from './run.ts'
+import { printAnswer, printComparison, printHeading, printQueueTimes, printWaterfall, progressPrinter } from './screen.ts'
+import { summarize } from './summary.ts'
+import { faultsOf } from './verdict.ts'
+
+const QUESTION =
+  'How did the container change the cost of loading ships, what papers travel with the goods, and who pays when a container waits at the terminal?'
+
+const ENTRY = 'POST /research'
+
+const ink = inkFor(process.stdout, process.env)
+
+/** Both runs, what they show, and what they leave on disk. Gives what is not as it must be. */
+export async function showDemo({ brokers }: StartedBrokers, signal: AbortSignal): Promise<string[]> {
+  const urls = {
+    redisUrl: brokers.redis?.url ?? '',
+    amqpUrl: brokers.rabbitmq?.url ?? '',
+    kafkaBrokers: brokers.kafka?.url ?? '',
+  }
+  const runOnce = (heading: string, waybill: boolean): Promise<RunResult> => {
+    printHeading(heading, ink)
+    return runPipeline({ waybill, question: QUESTION, urls, signal, onProgress: progressPrinter(ink) })
+  }
+  const before = await runOnce('1  Without Waybill: OpenTelemetry and hand-made spans in every agent', false)
+  const after = await runOnce('2  With Waybill: the same agents, and one line more for each client', true)
+
+  printHeading('The question and its answer', ink)
+  printAnswer(QUESTION, after)
+
+  const beforeConnected = connectedness(before.spans, entryOf(before.spans, ENTRY))
+  const entry = entryOf(after.spans, ENTRY)
+  const afterConnected = connectedness(after.spans, entry)
+  printHeading('What the traces say about it', ink)
+  printComparison(beforeConnected, afterConnected, ink)
+  if (entry === undefined) return [`the span ${ENTRY} of the request itself did not arrive`]
+
+  const times = queueTimes(after.spans, entry)
+  printHeading('The joined trace', ink)
+  printWaterfall(after.spans, ink)
+  printHeading('Time spent in queues', ink)
+  printQueueTimes(times, ink)
+
+  const versions = Object.fromEntries(Object.values(brokers).map(({ name, version }) => [name, version]))
+  const summary = summarize(beforeConnected, afterConnected, times, versions)
+  const files = save({
+    'before.otlp.json': JSON.stringify(before.export, null, 2),
+    'after.otlp.json': JSON.stringify(after.export, null, 2),
+    'waterfall.html': htmlPage({
+      question: QUESTION,
+      answer: after.answer,
+      before: { spans: before.spans, connectedness: beforeConnected },
+      after: { spans: after.spans, connectedness: afterConnected },
+      times,
+      brokers: versions,
+    }),
+    'summary.json': `${JSON.stringify(summary, null, 2)}\n`,
+  })
+  printHeading(`Saved in ${outputFolder}`, ink)
+  for (const file of files) console.log(`  ${file}`)
+  return faultsOf(summary, { before: before.answer, after: after.answer })
+}
