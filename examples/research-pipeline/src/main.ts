@@ -14,7 +14,9 @@ try {
   started = await startBrokers()
   const faults =
     started.missing.length > 0
-      ? started.missing.map(({ name }) => `${name} is missing, and the demo needs all of its brokers; see above`)
+      ? started.missing.map(
+          ({ name }) => `${name} is missing, and the demo needs all of its brokers; see above`,
+        )
       : await showDemo(started, interruption.signal)
   for (const fault of faults) console.error(`✖ ${fault}`)
   process.exitCode = faults.length > 0 ? 1 : 0
@@ -25,4 +27,9 @@ try {
   await started?.stop()
 }
 if (interruption.cause !== undefined) process.exitCode = 128 + os.constants.signals[interruption.cause]
-else console.log(`\nTook ${((performance.now() - since) / 1000).toFixed(1)} s; all that was started has been stopped.`)
+else
+  console.log(
+    `\nTook ${((performance.now() - since) / 1000).toFixed(1)} s; all that was started has been stopped.`,
+  )
+// A client that still tries to reach a broker which is gone must not hold us.
+setTimeout(() => process.exit(), 1_000).unref()

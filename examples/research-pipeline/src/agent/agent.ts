@@ -15,14 +15,20 @@ export interface Working {
   stop(): Promise<void>
 }
 
+const PATIENCE_MS = 5_000
+
 /** Runs this process as one agent: until it is told to stop, or until the process that started it is gone. */
 export async function runAgent(start: (desk: Desk) => Promise<Working>): Promise<void> {
   const told = new Promise<void>((resolve) => {
     process.once('message', () => resolve())
-    process.once('disconnect', () => resolve())
+    process.once('disconnect', () => {
+      resolve()
+      // The brokers may be gone as well, and some clients would wait for them without end.
+      setTimeout(() => process.exit(1), PATIENCE_MS).unref()
+    })
   })
   // Ctrl-C goes to every process of the terminal; the main process decides, and tells us.
-  process.on('SIGINT', () => {})
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
   const briefing = readBriefing()
   const endTelemetry = startTelemetry(briefing.agent, briefing.tracesUrl)
   const working = await start({ ...briefing, progress: (text) => send({ kind: 'progress', text }) })

@@ -1,4 +1,8 @@
-const fillers = new Set('a an and are as at by did does from how in is it of on or that the to what when where which who why with'.split(' '))
+const fillers = new Set(
+  'a an and are as at by did does from how in is it of on or that the to what when where which who why with'.split(
+    ' ',
+  ),
+)
 
 /** The words of a text that say what it is about, with plurals and endings cut off. */
 export function keywords(text: string): string[] {
@@ -18,6 +22,10 @@ export function overlap(question: string, text: string): number {
 }
 
 /** The best first; equal ones stay in order, so that every run gives the same answer. */
-export function byOverlap<T>(question: string, candidates: readonly T[], textOf: (candidate: T) => string): T[] {
+export function byOverlap<T>(
+  question: string,
+  candidates: readonly T[],
+  textOf: (candidate: T) => string,
+): T[] {
   return candidates.toSorted((a, b) => overlap(question, textOf(b)) - overlap(question, textOf(a)))
 }

@@ -47,7 +47,16 @@ await runAgent(async ({ agent, queues, redisUrl, waybill, progress }) => {
   async function read(): Promise<void> {
     while (!stopping) {
       const reply = (await blocking.xreadgroup(
-        'GROUP', GROUP, agent, 'COUNT', 10, 'BLOCK', 200, 'STREAMS', stream, '>',
+        'GROUP',
+        GROUP,
+        agent,
+        'COUNT',
+        10,
+        'BLOCK',
+        200,
+        'STREAMS',
+        stream,
+        '>',
       )) as Reply
       for (const entry of reply?.[0]?.[1] ?? []) {
         await handle(entry)

@@ -7,7 +7,10 @@ import type { Answer, Question } from '../messages.ts'
 
 await runAgent(async ({ queues, redisUrl, waybill, progress }) => {
   const connection = { url: redisUrl }
-  const queue = new Queue<Question>(queues.questions, { connection, ...(waybill && { telemetry: bullmqTelemetry() }) })
+  const queue = new Queue<Question>(queues.questions, {
+    connection,
+    ...(waybill && { telemetry: bullmqTelemetry() }),
+  })
   await queue.waitUntilReady()
 
   const { promise: answered, resolve: answer } = Promise.withResolvers<Answer>()

@@ -30,7 +30,11 @@ await runAgent(async ({ agent, queues, amqpUrl, kafkaBrokers, waybill, progress 
   async function retrieve(question: SubQuestion): Promise<void> {
     await step('retrieve', async (span) => {
       await think(110)
-      const passages = byOverlap<Passage>(question.text, corpus, ({ title, text }) => `${title} ${text}`).slice(0, 2)
+      const passages = byOverlap<Passage>(
+        question.text,
+        corpus,
+        ({ title, text }) => `${title} ${text}`,
+      ).slice(0, 2)
       span.setAttribute('research.passages', passages.length)
       const message: Passages = { ...question, passages }
       channel.sendToQueue(queues.passages, Buffer.from(JSON.stringify(message)))

@@ -4,7 +4,14 @@ import { htmlPage } from '../waterfall/html-page.ts'
 import { inkFor } from '../waterfall/ink.ts'
 import { outputFolder, save } from './output-folder.ts'
 import { runPipeline, type RunResult } from './run.ts'
-import { printAnswer, printComparison, printHeading, printQueueTimes, printWaterfall, progressPrinter } from './screen.ts'
+import {
+  printAnswer,
+  printComparison,
+  printHeading,
+  printQueueTimes,
+  printWaterfall,
+  progressPrinter,
+} from './screen.ts'
 import { summarize } from './summary.ts'
 import { faultsOf } from './verdict.ts'
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import amqp from 'amqplib'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
@@ -14,16 +15,22 @@ export interface BrokerUrls {
 export async function createDestinations(queues: QueueNames, urls: BrokerUrls): Promise<void> {
   await Promise.all([
     withKafkaAdmin(urls, async (admin) => {
-      await admin.createTopics({ topics: [{ topic: queues['sub-questions'], numPartitions: 1 }], waitForLeaders: true })
+      await admin.createTopics({
+        topics: [{ topic: queues['sub-questions'], numPartitions: 1 }],
+        waitForLeaders: true,
+      })
     }),
     withChannel(urls, (channel) => channel.assertQueue(queues.passages)),
   ])
 }
 
-/** The brokers may be the user's: nothing of a run is left on them. A broker that is gone has nothing to remove. */
+/** A broker that is gone has nothing to remove, but clients would go on trying. */
+const PATIENCE_MS = 4_000
+
+/** The brokers may be the user's: nothing of a run is left on them. */
 export async function removeDestinations(queues: QueueNames, urls: BrokerUrls): Promise<void> {
   const topic = queues['sub-questions']
-  await Promise.allSettled([
+  const removals = Promise.allSettled([
     withKafkaAdmin(urls, async (admin) => {
       await admin.deleteTopics({ topics: [topic] })
       await admin.deleteGroups([`retrievers-of-${topic}`])
@@ -32,6 +39,7 @@ export async function removeDestinations(queues: QueueNames, urls: BrokerUrls): 
     withRedis(urls, (redis) => redis.del(queues.findings)),
     withBullmq(queues, urls, (queue) => queue.obliterate({ force: true })),
   ])
+  await Promise.race([removals, sleep(PATIENCE_MS, undefined, { ref: false })])
 }
 
 type KafkaAdmin = ReturnType<ReturnType<typeof kafkaClient>['admin']>
@@ -46,7 +54,10 @@ async function withKafkaAdmin(urls: BrokerUrls, use: (admin: KafkaAdmin) => Prom
   }
 }
 
-async function withChannel(urls: BrokerUrls, use: (channel: amqp.Channel) => Promise<unknown>): Promise<void> {
+async function withChannel(
+  urls: BrokerUrls,
+  use: (channel: amqp.Channel) => Promise<unknown>,
+): Promise<void> {
   const connection = await amqp.connect(urls.amqpUrl)
   try {
     await use(await connection.createChannel())
@@ -64,7 +75,11 @@ async function withRedis(urls: BrokerUrls, use: (redis: Redis) => Promise<unknow
   }
 }
 
-async function withBullmq(queues: QueueNames, urls: BrokerUrls, use: (queue: Queue) => Promise<unknown>): Promise<void> {
+async function withBullmq(
+  queues: QueueNames,
+  urls: BrokerUrls,
+  use: (queue: Queue) => Promise<unknown>,
+): Promise<void> {
   const queue = new Queue(queues.questions, { connection: { url: urls.redisUrl } })
   try {
     await use(queue)

@@ -28,7 +28,13 @@ const READY_WITHIN_MS = 30_000
 const ANSWER_WITHIN_MS = 30_000
 
 /** One request through the whole pipeline, on agents and queues of its own. */
-export async function runPipeline({ waybill, question, urls, signal, onProgress }: RunOptions): Promise<RunResult> {
+export async function runPipeline({
+  waybill,
+  question,
+  urls,
+  signal,
+  onProgress,
+}: RunOptions): Promise<RunResult> {
   const runId = randomBytes(3).toString('hex')
   const queues = queueNames(runId)
   await using cleanup = new AsyncDisposableStack()
@@ -47,7 +53,12 @@ export async function runPipeline({ waybill, question, urls, signal, onProgress 
   failed.catch(() => {})
 
   const started = Promise.all(processes.map((agent) => agent.ready))
-  const [entryUrl] = await withLimit(Promise.race([started, failed]), READY_WITHIN_MS, 'starting the agents', signal)
+  const [entryUrl] = await withLimit(
+    Promise.race([started, failed]),
+    READY_WITHIN_MS,
+    'starting the agents',
+    signal,
+  )
   onProgress('demo', `all ${processes.length} agents are ready, asking now`)
   const answer = await withLimit(
     Promise.race([ask(`${entryUrl}/research`, question), failed]),

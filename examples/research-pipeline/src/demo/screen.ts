@@ -28,12 +28,17 @@ export function printAnswer(question: string, { answer }: RunResult): void {
 
 export function printComparison(before: Connectedness, after: Connectedness, ink: Ink): void {
   console.log(`  ${' '.repeat(16)}  traces  orphan roots`)
-  for (const [name, { traces, orphanRoots }] of [['without Waybill', before], ['with Waybill', after]] as const) {
+  for (const [name, { traces, orphanRoots }] of [
+    ['without Waybill', before],
+    ['with Waybill', after],
+  ] as const) {
     const colour = orphanRoots.length === 0 ? ink.good : ink.bad
     const figures = `${String(traces).padStart(6)}  ${String(orphanRoots.length).padStart(12)}`
     console.log(`  ${name.padEnd(16)}  ${colour(figures)}  ${ink.faint(byAgent(orphanRoots))}`.trimEnd())
   }
-  console.log(ink.faint("  Orphan root: a root span that is not the request's own entry, whatever it was done for."))
+  console.log(
+    ink.faint("  Orphan root: a root span that is not the request's own entry, whatever it was done for."),
+  )
 }
 
 /** `planner 1, retriever 3` */
@@ -43,7 +48,9 @@ function byAgent(spans: readonly ReceivedSpan[]): string {
 }
 
 export function printWaterfall(spans: readonly ReceivedSpan[], ink: Ink): void {
-  console.log(`  ${ink.transit('▒')} a message waits in a queue   ${ink.work('█')} work   ${ink.faint('░ ▏ too short to draw')}\n`)
+  console.log(
+    `  ${ink.transit('▒')} a message waits in a queue   ${ink.work('█')} work   ${ink.faint('░ ▏ too short to draw')}\n`,
+  )
   for (const line of terminalWaterfall(spans, { width: WIDTH, ink })) console.log(line)
 }
 
@@ -57,7 +64,8 @@ function wrapped(text: string, lead: string): string {
   const lines = [lead]
   for (const word of text.split(' ')) {
     const line = lines.at(-1) as string
-    if (line.length + word.length > WIDTH && line.trim() !== '') lines.push(`${' '.repeat(lead.length)}${word} `)
+    if (line.length + word.length > WIDTH && line.trim() !== '')
+      lines.push(`${' '.repeat(lead.length)}${word} `)
     else lines[lines.length - 1] = `${line}${word} `
   }
   return lines.map((line) => line.trimEnd()).join('\n')

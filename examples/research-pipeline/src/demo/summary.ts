@@ -18,7 +18,9 @@ export function summarize(
   { wallSeconds, queueSeconds }: QueueTimes,
   brokers: Readonly<Record<string, string>>,
 ): Summary {
-  const seconds = Object.entries(queueSeconds).map(([queue, value]) => [queue, toMicroseconds(value)] as const)
+  const seconds = Object.entries(queueSeconds).map(
+    ([queue, value]) => [queue, toMicroseconds(value)] as const,
+  )
   return {
     before: { traces: before.traces, orphanRoots: before.orphanRoots.length },
     after: {

@@ -54,7 +54,8 @@ export function mergeExports(exports: readonly ExportTraceServiceRequest[]): Exp
 /** All spans of an export, the earliest first. */
 export function spansOf({ resourceSpans }: ExportTraceServiceRequest): ReceivedSpan[] {
   const spans = resourceSpans.flatMap(({ resource, scopeSpans }) => {
-    const agent = String(attributesOf(resource?.attributes)['service.name'] ?? 'unknown')
+    const agent =
+      resource?.attributes?.find(({ key }) => key === 'service.name')?.value?.stringValue ?? 'unknown'
     return (scopeSpans ?? []).flatMap(({ scope, spans }) =>
       (spans ?? []).map((span) => receivedSpan(span, agent, scope?.name ?? '')),
     )

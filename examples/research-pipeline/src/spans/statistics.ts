@@ -1,5 +1,5 @@
 import { clip, coveredLength } from './intervals.ts'
-import { isTransit, type ReceivedSpan, spanKinds } from './span.ts'
+import { destinationOf, isTransit, type ReceivedSpan, spanKinds } from './span.ts'
 
 /** How well the spans of one request hang together. */
 export interface Connectedness {
@@ -23,7 +23,10 @@ export function entryOf(spans: readonly ReceivedSpan[], entryName: string): Rece
   return rootsOf(spans).find(({ kind, name }) => kind === spanKinds.server && name === entryName)
 }
 
-export function connectedness(spans: readonly ReceivedSpan[], entry: ReceivedSpan | undefined): Connectedness {
+export function connectedness(
+  spans: readonly ReceivedSpan[],
+  entry: ReceivedSpan | undefined,
+): Connectedness {
   return {
     traces: new Set(spans.map(({ traceId }) => traceId)).size,
     orphanRoots: rootsOf(spans).filter((span) => span !== entry),
@@ -44,16 +47,18 @@ function idOf({ traceId, spanId }: ReceivedSpan): string {
 
 export function queueTimes(spans: readonly ReceivedSpan[], entry: ReceivedSpan): QueueTimes {
   const transits = spans.filter(isTransit)
-  const byQueue = Map.groupBy(transits, (span) => String(span.attributes['messaging.destination.name']))
   // A queue in which nothing waited long enough for a span is one of the queues all the same.
-  for (const { kind, attributes } of spans) {
-    const queue = attributes['messaging.destination.name']
-    if (kind === spanKinds.consumer && typeof queue === 'string' && !byQueue.has(queue)) byQueue.set(queue, [])
-  }
+  const deliveries = spans.filter(({ kind }) => kind === spanKinds.consumer)
+  const queues = new Set([...transits, ...deliveries].map(destinationOf).filter((name) => name !== undefined))
   const seconds = (waits: readonly ReceivedSpan[]): number => coveredLength(clip(waits, entry)) / 1000
   return {
     wallSeconds: (entry.end - entry.start) / 1000,
-    queueSeconds: Object.fromEntries(Array.from(byQueue, ([queue, waits]) => [queue, seconds(waits)])),
+    queueSeconds: Object.fromEntries(
+      Array.from(queues, (queue) => [
+        queue,
+        seconds(transits.filter((span) => destinationOf(span) === queue)),
+      ]),
+    ),
     anyQueueSeconds: seconds(transits),
   }
 }

@@ -5,5 +5,6 @@ export function formatDuration(ms: number): string {
 }
 
 export function formatShare(part: number, whole: number): string {
-  return `${whole > 0 ? Math.round((part / whole) * 100) : 0} %`
+  const percent = whole > 0 ? (part / whole) * 100 : 0
+  return percent > 0 && percent < 1 ? '< 1 %' : `${Math.round(percent)} %`
 }

@@ -28,40 +28,58 @@ export function htmlPage({ question, answer, before, after, times, brokers }: Pa
   const colours = agentColours(after.spans)
   const on = Object.entries(brokers).map(([name, version]) => `${name} ${version}`)
   const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>Waybill: a research pipeline in one trace</title>
-<style>${asset('style.css')}</style>
-</head>
-<body>
-<main>
-<h1>One question, four queues, ${countOf(after.connectedness.traces, 'trace')}</h1>
-<p class="faint">Run on ${on.join(', ')}. Everything here is computed from the spans that the agents exported.</p>
-${figures(before, after, times)}
-<details><summary>The question and its answer</summary><p>${question}</p>${answer.findings.map(
-    (finding) => html`<p><strong>${finding.text}</strong> ${finding.quote} <span class="faint">[${finding.source}]</span></p>`,
-  )}</details>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta
+          http-equiv="Content-Security-Policy"
+          content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+        />
+        <title>Waybill: a research pipeline in one trace</title>
+        <style>
+          ${asset('style.css')}
+        </style>
+      </head>
+      <body>
+        <main>
+          <h1>One question, four queues, ${countOf(after.connectedness.traces, 'trace')}</h1>
+          <p class="faint">
+            Run on ${on.join(', ')}. Everything here is computed from the spans that the agents exported.
+          </p>
+          ${figures(before, after, times)}
+          <details>
+            <summary>The question and its answer</summary>
+            <p>${question}</p>
+            ${answer.findings.map(
+              (finding) =>
+                html`<p>
+                  <strong>${finding.text}</strong> ${finding.quote}
+                  <span class="faint">[${finding.source}]</span>
+                </p>`,
+            )}
+          </details>
 
-<h2>With Waybill: the joined trace</h2>
-${legend(colours)}
-${htmlWaterfall(after.spans, 'The joined trace', colours)}
+          <h2>With Waybill: the joined trace</h2>
+          ${legend(colours)} ${htmlWaterfall(after.spans, 'The joined trace', colours)}
 
-<h2>Where the time went</h2>
-${queueTable(times)}
-<p class="faint">${meaningOf(times).join(' ')}</p>
+          <h2>Where the time went</h2>
+          ${queueTable(times)}
+          <p class="faint">${meaningOf(times).join(' ')}</p>
 
-<h2>Without Waybill: the same work in ${countOf(before.connectedness.traces, 'trace')}</h2>
-<p class="faint">The same agents and the same hand-made spans. Each line marks a new root: nobody can tell whom the work was for, and the waits are in no span at all.</p>
-${htmlWaterfall(before.spans, 'The spans without Waybill', colours)}
-</main>
-<div id="card" role="tooltip" hidden></div>
-<script>${asset('details.js')}</script>
-</body>
-</html>
-`
+          <h2>Without Waybill: the same work in ${countOf(before.connectedness.traces, 'trace')}</h2>
+          <p class="faint">
+            The same agents and the same hand-made spans. Each line marks a new root: nobody can tell whom the
+            work was for, and the waits are in no span at all.
+          </p>
+          ${htmlWaterfall(before.spans, 'The spans without Waybill', colours)}
+        </main>
+        <div id="card" role="tooltip" hidden></div>
+        <script>
+          ${asset('details.js')}
+        </script>
+      </body>
+    </html> `
   return page.text
 }
 
@@ -69,11 +87,35 @@ function figures(before: PageRun, after: PageRun, times: QueueTimes): Html {
   const { wallSeconds, anyQueueSeconds } = times
   const [slowest] = queueShares(times)
   return html`<dl class="figures">
-<div><dt>Without Waybill</dt><dd class="bad">${countOf(before.connectedness.traces, 'trace')}<small>${countOf(before.connectedness.orphanRoots.length, 'orphan root')}</small></dd></div>
-<div><dt>With Waybill</dt><dd class="good">${countOf(after.connectedness.traces, 'trace')}<small>${countOf(after.connectedness.orphanRoots.length, 'orphan root')}</small></dd></div>
-<div><dt>From request to answer</dt><dd>${formatDuration(wallSeconds * 1000)}<small>${countOf(after.spans.length, 'span')}</small></dd></div>
-<div><dt>Waiting in queues</dt><dd>${formatShare(anyQueueSeconds, wallSeconds)}<small>${slowest === undefined ? '' : `most of it in ${slowest.queue} (${slowest.system})`}</small></dd></div>
-</dl>`
+    <div>
+      <dt>Without Waybill</dt>
+      <dd class="bad">
+        ${countOf(before.connectedness.traces, 'trace')}<small
+          >${countOf(before.connectedness.orphanRoots.length, 'orphan root')}</small
+        >
+      </dd>
+    </div>
+    <div>
+      <dt>With Waybill</dt>
+      <dd class="good">
+        ${countOf(after.connectedness.traces, 'trace')}<small
+          >${countOf(after.connectedness.orphanRoots.length, 'orphan root')}</small
+        >
+      </dd>
+    </div>
+    <div>
+      <dt>From request to answer</dt>
+      <dd>${formatDuration(wallSeconds * 1000)}<small>${countOf(after.spans.length, 'span')}</small></dd>
+    </div>
+    <div>
+      <dt>Waiting in queues</dt>
+      <dd>
+        ${formatShare(anyQueueSeconds, wallSeconds)}<small
+          >${slowest === undefined ? '' : `most of it in ${slowest.queue} (${slowest.system})`}</small
+        >
+      </dd>
+    </div>
+  </dl>`
 }
 
 function legend(colours: ReadonlyMap<string, string>): Html {
@@ -81,17 +123,40 @@ function legend(colours: ReadonlyMap<string, string>): Html {
     colours,
     ([agent, colour]) => html`<li style="--colour:${colour}"><span class="bar"></span>${agent}</li>`,
   )
-  return html`<ul class="legend"><li><span class="bar transit"></span>message waits in a queue</li>${agents}<li>fainter: sends and deliveries</li><li>point at a span, or use the arrow keys, for its details</li></ul>`
+  return html`<ul class="legend">
+    <li><span class="bar transit"></span>message waits in a queue</li>
+    ${agents}
+    <li>fainter: sends and deliveries</li>
+    <li>point at a span, or use the arrow keys, for its details</li>
+  </ul>`
 }
 
 function queueTable(times: QueueTimes): Html {
   const { wallSeconds, anyQueueSeconds } = times
   const row = (name: string, system: string, seconds: number, style: string): Html =>
-    html`<tr class="${style}"><th scope="row">${name}</th><td>${system}</td><td class="wide"><span class="bar transit" style="width:${(seconds / wallSeconds) * 100}%"></span></td><td class="number">${formatDuration(seconds * 1000)}</td><td class="number">${formatShare(seconds, wallSeconds)}</td></tr>`
-  return html`<div class="panel queues"><table>
-<thead><tr><th scope="col">queue</th><th scope="col">broker</th><th scope="col" class="wide">waiting</th><th scope="col" class="number">time</th><th scope="col" class="number">share</th></tr></thead>
-<tbody>${queueShares(times).map(({ queue, system, seconds }) => row(queue, system, seconds, ''))}${row('in any queue', '', anyQueueSeconds, 'sum')}</tbody>
-</table></div>`
+    html`<tr class="${style}">
+      <th scope="row">${name}</th>
+      <td>${system}</td>
+      <td class="wide"><span class="bar transit" style="width:${(seconds / wallSeconds) * 100}%"></span></td>
+      <td class="number">${formatDuration(seconds * 1000)}</td>
+      <td class="number">${formatShare(seconds, wallSeconds)}</td>
+    </tr>`
+  return html`<div class="panel queues">
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">queue</th>
+          <th scope="col">broker</th>
+          <th scope="col" class="wide">waiting</th>
+          <th scope="col" class="number">time</th>
+          <th scope="col" class="number">share</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${queueShares(times).map(({ queue, system, seconds }) => row(queue, system, seconds, ''))}${row('in any queue', '', anyQueueSeconds, 'sum')}
+      </tbody>
+    </table>
+  </div>`
 }
 
 function countOf(count: number, noun: string): string {

@@ -22,7 +22,9 @@ export function htmlWaterfall(
   const frame = frameOf(spans)
   const marks = ticks(frame, 8).map((ms) => ({ ms, left: percent(ms, frame) }))
   const lines = marks.map(({ left }) => html`<span class="tick" style="left:${left}"></span>`)
-  const labels = marks.map(({ ms, left }) => html`<span class="tick" style="left:${left}">${formatTick(ms)}</span>`)
+  const labels = marks.map(
+    ({ ms, left }) => html`<span class="tick" style="left:${left}">${formatTick(ms)}</span>`,
+  )
   const trees: TreeRow[][] = []
   for (const row of treeRows(spans)) {
     if (row.depth === 0) trees.push([])
@@ -30,12 +32,24 @@ export function htmlWaterfall(
   }
   const [first] = trees[0] ?? []
   const body = trees.map(
-    (rows) => html`<tbody>${rows.map((row) => htmlRow(row, frame, colours, lines, row === first))}</tbody>`,
+    (rows) =>
+      html`<tbody>
+        ${rows.map((row) => htmlRow(row, frame, colours, lines, row === first))}
+      </tbody>`,
   )
-  return html`<div class="panel"><table class="waterfall" role="treegrid" aria-label="${title}">
-<thead><tr><th scope="col" class="agent">agent</th><th scope="col" class="span">span</th><th scope="col" class="time">${labels}<span class="unseen">time</span></th><th scope="col" class="duration number">duration</th></tr></thead>
-${body}
-</table></div>`
+  return html`<div class="panel">
+    <table class="waterfall" role="treegrid" aria-label="${title}">
+      <thead>
+        <tr>
+          <th scope="col" class="agent">agent</th>
+          <th scope="col" class="span">span</th>
+          <th scope="col" class="time">${labels}<span class="unseen">time</span></th>
+          <th scope="col" class="duration number">duration</th>
+        </tr>
+      </thead>
+      ${body}
+    </table>
+  </div>`
 }
 
 function htmlRow(
@@ -47,12 +61,29 @@ function htmlRow(
 ): Html {
   const duration = formatDuration(span.end - span.start)
   const transit = isTransit(span)
-  const bar = html`<span class="bar${transit ? ' transit' : ''}" style="left:${percent(span.start - frame.start, frame)};width:${percent(span.end - span.start, frame)}"></span>`
+  const bar = html`<span
+    class="bar${transit ? ' transit' : ''}"
+    style="left:${percent(span.start - frame.start, frame)};width:${percent(span.end - span.start, frame)}"
+  ></span>`
   const words = `${transit ? 'waits' : 'works'} from ${formatDuration(span.start - frame.start)} on`
   // Sends and deliveries are fainter than the work that they carry.
-  const classes = [transit && 'transit', [spanKinds.producer, spanKinds.consumer].some((kind) => kind === span.kind) && 'kin']
-  return html`<tr class="${classes.filter(Boolean).join(' ')}" aria-level="${depth + 1}" tabindex="${isFirst ? 0 : -1}" style="--colour:${colours.get(span.agent) ?? 'var(--agent-5)'}"><td role="gridcell"><i></i>${span.agent}</td><th scope="row" style="padding-left:${8 + depth * 9}px">${span.name}${span.failed ? ' ✖' : ''}</th><td role="gridcell" class="time">${lines}${bar}<span class="unseen">${words}</span>${template(span, frame)}</td><td role="gridcell" class="number">${duration}</td></tr>
-`
+  const classes = [
+    transit && 'transit',
+    [spanKinds.producer, spanKinds.consumer].some((kind) => kind === span.kind) && 'kin',
+  ]
+  return html`<tr
+    class="${classes.filter(Boolean).join(' ')}"
+    aria-level="${depth + 1}"
+    tabindex="${isFirst ? 0 : -1}"
+    style="--colour:${colours.get(span.agent) ?? 'var(--agent-5)'}"
+  >
+    <td role="gridcell"><i></i>${span.agent}</td>
+    <th scope="row" style="padding-left:${8 + depth * 9}px">${span.name}${span.failed ? ' ✖' : ''}</th>
+    <td role="gridcell" class="time">
+      ${lines}${bar}<span class="unseen">${words}</span>${template(span, frame)}
+    </td>
+    <td role="gridcell" class="number">${duration}</td>
+  </tr> `
 }
 
 /** What the card shows for a span. */
@@ -73,8 +104,15 @@ function template(span: ReceivedSpan, frame: Interval): Html {
       typeof value === 'object' ? JSON.stringify(value) : String(value),
     ]),
   ]
-  const items = facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)
-  return html`<template><strong>${span.name}</strong><dl>${items}</dl></template>`
+  const items = facts.map(
+    ([name, value]) =>
+      html`<dt>${name}</dt>
+        <dd>${value}</dd>`,
+  )
+  return html`<template
+    ><strong>${span.name}</strong>
+    <dl>${items}</dl></template
+  >`
 }
 
 function percent(ms: number, frame: Interval): string {

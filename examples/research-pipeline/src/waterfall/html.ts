@@ -11,7 +11,9 @@ type Piece = string | number | Html | readonly Html[]
 
 /** A template whose insertions are escaped, unless they are HTML themselves. */
 export function html(strings: TemplateStringsArray, ...pieces: readonly Piece[]): Html {
-  return new Html(strings.map((text, i) => text + (i < pieces.length ? render(pieces[i] as Piece) : '')).join(''))
+  return new Html(
+    strings.map((text, i) => text + (i < pieces.length ? render(pieces[i] as Piece) : '')).join(''),
+  )
 }
 
 function render(piece: Piece): string {

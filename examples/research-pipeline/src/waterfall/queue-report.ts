@@ -32,7 +32,12 @@ export function meaningOf({ wallSeconds }: QueueTimes): string[] {
 export function queueReport(times: QueueTimes, ink: Ink = plain): string[] {
   const { wallSeconds, anyQueueSeconds } = times
   const lines = [
-    ...queueShares(times).map(({ queue, system, seconds }) => ({ name: queue, system, seconds, colour: ink.transit })),
+    ...queueShares(times).map(({ queue, system, seconds }) => ({
+      name: queue,
+      system,
+      seconds,
+      colour: ink.transit,
+    })),
     { name: 'in any queue', system: '', seconds: anyQueueSeconds, colour: ink.strong },
   ]
   return lines.map(({ name, system, seconds, colour }) => {

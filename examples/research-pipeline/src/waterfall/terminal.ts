@@ -48,9 +48,7 @@ export function terminalWaterfall(
 /** One column for each level, since a message that crosses four queues lies deep in its trace. */
 function labelOf({ span, lastOnLevels }: TreeRow): string {
   const [, ...levels] = lastOnLevels
-  const guides = levels.map((last, i) =>
-    i === levels.length - 1 ? (last ? '└' : '├') : last ? ' ' : '│',
-  )
+  const guides = levels.map((last, i) => (i === levels.length - 1 ? (last ? '└' : '├') : last ? ' ' : '│'))
   return `${guides.join('')}${span.name}${span.failed ? ' ✖' : ''}`
 }
 
@@ -68,7 +66,7 @@ function ruler(frame: Interval, width: number): string {
   for (const tick of ticks(frame, Math.max(1, Math.floor(width / 10)))) {
     const text = formatTick(tick)
     const at = Math.round((tick / (frame.end - frame.start)) * width)
-    if (at + text.length <= width) marks.splice(at, text.length, ...text)
+    if (at + text.length <= width) marks.splice(at, text.length, ...text.split(''))
   }
   return marks.join('')
 }
