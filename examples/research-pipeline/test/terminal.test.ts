@@ -26,15 +26,15 @@ describe('the waterfall in the terminal', () => {
   })
 
   test('fits the width for every depth, name and time', () => {
-    const deep = Array.from({ length: 40 }, (_, i) =>
+    const deep = Array.from({ length: 90 }, (_, i) =>
       madeSpan(`a span with a long name ${i}`, {
         ...(i > 0 && { parentSpanId: `a span with a long name ${i - 1}` }),
-        start: i * 777.7,
+        start: i * 333.3,
         end: 40_000 - i,
       }),
     )
     const lines = terminalWaterfall(deep)
-    expect(lines).toHaveLength(41)
+    expect(lines).toHaveLength(91)
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(100)
   })
 

@@ -1,4 +1,4 @@
-import type { StartedBrokers } from '@waybill/brokers'
+import { brokerNames, type StartedBrokers } from '@waybill/brokers'
 import { connectedness, entryOf, queueTimes } from '../spans/statistics.ts'
 import { htmlPage } from '../waterfall/html-page.ts'
 import { inkFor } from '../waterfall/ink.ts'
@@ -52,7 +52,7 @@ export async function showDemo({ brokers }: StartedBrokers, signal: AbortSignal)
   printHeading('Time spent in queues', ink)
   printQueueTimes(times, ink)
 
-  const versions = Object.fromEntries(Object.values(brokers).map(({ name, version }) => [name, version]))
+  const versions = Object.fromEntries(brokerNames.map((name) => [name, brokers[name]?.version ?? '']))
   const summary = summarize(beforeConnected, afterConnected, times, versions)
   const files = save({
     'before.otlp.json': JSON.stringify(before.export, null, 2),

@@ -43,7 +43,10 @@ export function htmlPage({ question, answer, before, after, times, brokers }: Pa
       </head>
       <body>
         <main>
-          <h1>One question, four queues, ${countOf(after.connectedness.traces, 'trace')}</h1>
+          <h1>
+            One question, four queues,
+            ${after.connectedness.traces === 1 ? 'one trace' : countOf(after.connectedness.traces, 'trace')}
+          </h1>
           <p class="faint">
             Run on ${on.join(', ')}. Everything here is computed from the spans that the agents exported.
           </p>
