@@ -28,9 +28,20 @@ export async function createDestinations(queues: QueueNames, urls: BrokerUrls): 
 const PATIENCE_MS = 4_000
 
 /** The brokers may be the user's: nothing of a run is left on them. */
-export async function removeDestinations(queues: QueueNames, urls: BrokerUrls): Promise<void> {
+export async function removeDestinations(
+  queues: QueueNames,
+  urls: BrokerUrls,
+  created: Promise<void>,
+): Promise<void> {
+  const removed = removeAll(queues, urls, created)
+  await Promise.race([removed, sleep(PATIENCE_MS, undefined, { ref: false })])
+}
+
+async function removeAll(queues: QueueNames, urls: BrokerUrls, created: Promise<void>): Promise<void> {
+  // Else what is still being made would outlive its removal.
+  await Promise.allSettled([created])
   const topic = queues['sub-questions']
-  const removals = Promise.allSettled([
+  await Promise.allSettled([
     withKafkaAdmin(urls, async (admin) => {
       await admin.deleteTopics({ topics: [topic] })
       await admin.deleteGroups([`retrievers-of-${topic}`])
@@ -39,7 +50,6 @@ export async function removeDestinations(queues: QueueNames, urls: BrokerUrls): 
     withRedis(urls, (redis) => redis.del(queues.findings)),
     withBullmq(queues, urls, (queue) => queue.obliterate({ force: true })),
   ])
-  await Promise.race([removals, sleep(PATIENCE_MS, undefined, { ref: false })])
 }
 
 type KafkaAdmin = ReturnType<ReturnType<typeof kafkaClient>['admin']>

@@ -40,8 +40,9 @@ export async function runPipeline({
   await using cleanup = new AsyncDisposableStack()
   const receiver = await startReceiver()
   cleanup.defer(() => receiver.close())
-  cleanup.defer(() => removeDestinations(queues, urls))
-  await withLimit(createDestinations(queues, urls), READY_WITHIN_MS, 'creating the queues', signal)
+  const created = createDestinations(queues, urls)
+  cleanup.defer(() => removeDestinations(queues, urls, created))
+  await withLimit(created, READY_WITHIN_MS, 'creating the queues', signal)
 
   const briefing = { waybill, queues, tracesUrl: receiver.url, ...urls }
   const processes = agents.map((name) => startAgent(name, briefing, (text) => onProgress(name, text)))
