@@ -19,18 +19,24 @@ export interface AgentProcess {
 
 /** More than any agent needs to close its clients. */
 const PATIENCE_MS = 5_000
+/** After an interruption the brokers may be gone already, and clients would wait for them. */
+const INTERRUPTED_PATIENCE_MS = 2_000
 
 export function startAgent(
   agent: AgentName,
   briefing: Omit<Briefing, 'agent'>,
+  signal: AbortSignal,
   onProgress: (text: string) => void,
 ): AgentProcess {
   const file = fileURLToPath(new URL(`../agents/${agent}.ts`, import.meta.url))
   const child = fork(file, {
     // kafkajs asks for a negative time-out now and then, of which newer Node.js warns.
     execArgv: ['--conditions=waybill-source', '--no-warnings'],
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     env: { ...process.env, ...writeBriefing({ ...briefing, agent }) },
   })
+  // Clients that lose their broker in the middle of an interruption have much to say that is no news.
+  child.stderr?.on('data', (text: Buffer) => void (signal.aborted || process.stderr.write(text)))
   const exited = once(child, 'exit')
   let stopping = false
   const failed = exited.then(([code, signal]) => {
@@ -48,14 +54,14 @@ export function startAgent(
     failed,
     async stop() {
       stopping = true
-      await end(child, exited)
+      await end(child, exited, signal.aborted ? INTERRUPTED_PATIENCE_MS : PATIENCE_MS)
     },
   }
 }
 
-async function end(child: ChildProcess, exited: Promise<unknown>): Promise<void> {
+async function end(child: ChildProcess, exited: Promise<unknown>, patienceMs: number): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
-  const deadline = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS)
+  const deadline = setTimeout(() => child.kill('SIGKILL'), patienceMs)
   // It may be going already.
   child.send('stop', () => {})
   await exited

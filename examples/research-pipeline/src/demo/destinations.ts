@@ -25,7 +25,7 @@ export async function createDestinations(queues: QueueNames, urls: BrokerUrls): 
 }
 
 /** A broker that is gone has nothing to remove, but clients would go on trying. */
-const PATIENCE_MS = 4_000
+const PATIENCE_MS = 2_500
 
 /** The brokers may be the user's: nothing of a run is left on them. */
 export async function removeDestinations(
@@ -52,6 +52,9 @@ async function removeAll(queues: QueueNames, urls: BrokerUrls, created: Promise<
   ])
 }
 
+/** A lost connection also fails the call that needs it; the event would only be printed, or end the process. */
+function ignore(): void {}
+
 type KafkaAdmin = ReturnType<ReturnType<typeof kafkaClient>['admin']>
 
 async function withKafkaAdmin(urls: BrokerUrls, use: (admin: KafkaAdmin) => Promise<unknown>): Promise<void> {
@@ -69,6 +72,7 @@ async function withChannel(
   use: (channel: amqp.Channel) => Promise<unknown>,
 ): Promise<void> {
   const connection = await amqp.connect(urls.amqpUrl)
+  connection.on('error', ignore)
   try {
     await use(await connection.createChannel())
   } finally {
@@ -77,7 +81,7 @@ async function withChannel(
 }
 
 async function withRedis(urls: BrokerUrls, use: (redis: Redis) => Promise<unknown>): Promise<void> {
-  const redis = new Redis(urls.redisUrl)
+  const redis = new Redis(urls.redisUrl).on('error', ignore)
   try {
     await use(redis)
   } finally {
@@ -90,7 +94,7 @@ async function withBullmq(
   urls: BrokerUrls,
   use: (queue: Queue) => Promise<unknown>,
 ): Promise<void> {
-  const queue = new Queue(queues.questions, { connection: { url: urls.redisUrl } })
+  const queue = new Queue(queues.questions, { connection: { url: urls.redisUrl } }).on('error', ignore)
   try {
     await use(queue)
   } finally {

@@ -45,7 +45,7 @@ export async function runPipeline({
   await withLimit(created, READY_WITHIN_MS, 'creating the queues', signal)
 
   const briefing = { waybill, queues, tracesUrl: receiver.url, ...urls }
-  const processes = agents.map((name) => startAgent(name, briefing, (text) => onProgress(name, text)))
+  const processes = agents.map((name) => startAgent(name, briefing, signal, (text) => onProgress(name, text)))
   const stopAgents = async (): Promise<void> => {
     await Promise.all(processes.map((agent) => agent.stop()))
   }
