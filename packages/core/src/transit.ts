@@ -73,7 +73,7 @@ function firstPlausible(
 ): { at: number; clock?: Clock | undefined } | undefined {
   for (const time of times) {
     if (time === 'sent') {
-      if (sent !== undefined) return { at: sent, clock: 'producer' }
+      if (sent !== undefined && isPlausible(sent, now)) return { at: sent, clock: 'producer' }
     } else if (time.at !== undefined && isPlausible(time.at, now)) {
       return { at: time.at, clock: time.clock }
     }
