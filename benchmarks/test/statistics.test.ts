@@ -24,8 +24,10 @@ describe('spreadOf', () => {
   })
 
   it('keeps min ≤ median ≤ max, in whatever order the values come', () => {
+    // Adding 0 turns -0 into 0: a time has no such sign, and sorting does not order the two.
+    const time = fc.double({ noNaN: true, min: -1e6, max: 1e6 }).map((value) => value + 0)
     fc.assert(
-      fc.property(fc.array(fc.double({ noNaN: true, min: -1e6, max: 1e6 }), { minLength: 1 }), (values) => {
+      fc.property(fc.array(time, { minLength: 1 }), (values) => {
         const { min, median, max } = spreadOf(values)
         expect(min).toBeLessThanOrEqual(median)
         expect(median).toBeLessThanOrEqual(max)

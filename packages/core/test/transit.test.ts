@@ -41,7 +41,10 @@ describe('the wait of a message', () => {
       reason: 'no_timestamp',
     })
     expect(transitOf({ times: [] }, ago(1), NOW)).toEqual({ kind: 'unknown', reason: 'no_timestamp' })
-    expect(transitOf({ times: ['sent'] }, Number.NaN, NOW)).toEqual({ kind: 'unknown', reason: 'no_timestamp' })
+    expect(transitOf({ times: ['sent'] }, Number.NaN, NOW)).toEqual({
+      kind: 'unknown',
+      reason: 'no_timestamp',
+    })
   })
 
   test('is unknown for the reason that the adapter gives, and then its age is told', () => {
