@@ -92,10 +92,10 @@ function incomingOf(
   metadata: unknown,
   seen: { readonly job: Job; readonly worker: Worker } | undefined,
 ): Incoming {
-  const { log, options } = telemetry
+  const { log } = telemetry
   const fields = carrierOf(metadata)
   const delivery = safely(log, 'reading a job', blindDelivery(fields), () =>
-    seen === undefined ? blindDelivery(fields) : deliveryOf(seen.job, fields, options.now()),
+    seen === undefined ? blindDelivery(fields) : deliveryOf(seen.job, fields, telemetry.now()),
   )
   return {
     operation: 'process',

@@ -10,7 +10,6 @@ import {
 } from '@opentelemetry/api'
 import { labelOf, type Destination } from './destination.ts'
 import { safely } from './diag.ts'
-import { errorTypeOf } from './failure.ts'
 import {
   arrivalOf,
   beginArrived,
@@ -55,10 +54,10 @@ export interface ProcessingBatch {
  * `maxLinks`, the number of omitted ones in an attribute. `undefined` if no SDK is registered. Never throws.
  */
 export function beginBatch(telemetry: Telemetry, batch: IncomingBatch): ProcessingBatch | undefined {
-  const { log, options } = telemetry
-  const signals = safely(log, 'looking up the SDK', undefined, () => telemetry.signals())
+  const { log } = telemetry
+  const signals = telemetry.signals()
   if (signals === undefined) return undefined
-  const now = safely(log, 'options.now()', Date.now(), options.now)
+  const now = telemetry.now()
   const started = performance.now()
   const arrivals: (Arrival | undefined)[] = batch.messages.map((message) =>
     arrivalOf(telemetry, signals, message, now),
@@ -73,7 +72,7 @@ export function beginBatch(telemetry: Telemetry, batch: IncomingBatch): Processi
     run(index, handler) {
       const message = batch.messages[index]
       if (message === undefined) return handler()
-      const reached = safely(log, 'options.now()', Date.now(), options.now)
+      const reached = telemetry.now()
       const earlier = runs.get(index) ?? 0
       runs.set(index, earlier + 1)
       // Run before, or counted when the batch ended.
@@ -102,8 +101,7 @@ export function beginBatch(telemetry: Telemetry, batch: IncomingBatch): Processi
         const left = arrivals.filter((arrival) => arrival !== undefined)
         arrivals.fill(undefined)
         for (const arrival of left) recordTransit(telemetry, signals, arrival)
-        const errorType = result.errorType ?? (result.failure && errorTypeOf(result.failure.error))
-        measure(telemetry, signals, batch, (performance.now() - started) / 1000, errorType, left.length)
+        measure(telemetry, signals, batch, (performance.now() - started) / 1000, result, left.length)
       })
     },
   }

@@ -10,9 +10,10 @@ import {
   type SpanContext,
   type TextMapGetter,
 } from '@opentelemetry/api'
-import { describeDestination, labelOf, measureDestination, type Destination } from './destination.ts'
+import { metricAttributes, spanAttributes } from './attributes.ts'
+import { labelOf, type Destination } from './destination.ts'
 import { safely } from './diag.ts'
-import { errorTypeOf, measureFailure, recordFailure } from './failure.ts'
+import { errorTypeIn, measureFailure, recordFailure, type Ending } from './failure.ts'
 import { withJourney } from './journey.ts'
 import type { MessageInfo } from './options.ts'
 import { extract, type Extracted } from './propagation.ts'
@@ -24,17 +25,14 @@ import {
   ATTR_DELIVERY_OUTCOME,
   ATTR_MESSAGE_AGE,
   ATTR_MESSAGE_ID,
-  ATTR_OPERATION_NAME,
   ATTR_OPERATION_TYPE,
   ATTR_ROOT_REASON,
   ATTR_SCHEDULED_DELAY,
-  ATTR_SYSTEM,
-  ATTR_SYSTEM_NAME,
   ATTR_TRANSIT_CLOCK,
   ATTR_TRANSIT_TIME,
   ATTR_TRANSIT_UNKNOWN,
 } from './semconv.ts'
-import { settle, type Failure } from './settle.ts'
+import { settle } from './settle.ts'
 import { NO_SPAN } from './spans.ts'
 import type { Signals, Telemetry } from './telemetry.ts'
 import { transitOf, type Eligibility, type Transit } from './transit.ts'
@@ -74,9 +72,7 @@ export interface Incoming<C = unknown> extends Eligibility {
 }
 
 /** How processing ended. Without `failure` and `errorType` it succeeded. */
-export interface ProcessResult {
-  readonly failure?: Failure | undefined
-  readonly errorType?: string | undefined
+export interface ProcessResult extends Ending {
   readonly outcome?: Outcome | undefined
   readonly attributes?: Attributes | undefined
 }
@@ -124,11 +120,9 @@ export function arrivalOf(telemetry: Telemetry, signals: Signals, incoming: Inco
 
 /** Starts the span of one delivered message; `undefined` if no SDK is registered. Never throws. */
 export function beginProcess(telemetry: Telemetry, incoming: Incoming): Processing | undefined {
-  const { log, options } = telemetry
-  const signals = safely(log, 'looking up the SDK', undefined, () => telemetry.signals())
+  const signals = telemetry.signals()
   if (signals === undefined) return undefined
-  const now = safely(log, 'options.now()', Date.now(), options.now)
-  return beginArrived(telemetry, signals, arrivalOf(telemetry, signals, incoming, now))
+  return beginArrived(telemetry, signals, arrivalOf(telemetry, signals, incoming, telemetry.now()))
 }
 
 /** `beginProcess` for a message that has been judged already, such as one of a batch. */
@@ -154,9 +148,7 @@ export function beginArrived(telemetry: Telemetry, signals: Signals, arrival: Ar
       safely(telemetry.log, 'ending a process span', undefined, () => {
         endSpan(span, result)
         const seconds = (performance.now() - started) / 1000
-        const { failure } = result
-        const errorType = result.errorType ?? (failure && errorTypeOf(failure.error))
-        measure(telemetry, signals, incoming, seconds, errorType, incoming.received === true ? 0 : 1)
+        measure(telemetry, signals, incoming, seconds, result, incoming.received === true ? 0 : 1)
       })
     },
   }
@@ -224,14 +216,8 @@ export function creationAttributes(
   telemetry: Telemetry,
   incoming: Omit<Incoming, 'carrier' | 'getter' | 'times'>,
 ): Attributes {
-  const { system } = telemetry.scope
-  const attributes: Attributes = {
-    [ATTR_SYSTEM_NAME]: system,
-    [ATTR_OPERATION_NAME]: incoming.operation,
-    [ATTR_OPERATION_TYPE]: incoming.operationType ?? 'process',
-  }
-  if (telemetry.options.compat) attributes[ATTR_SYSTEM] = system
-  describeDestination(attributes, incoming.destination)
+  const attributes = spanAttributes(telemetry, incoming.operation, incoming.destination)
+  attributes[ATTR_OPERATION_TYPE] = incoming.operationType ?? 'process'
   if (incoming.group !== undefined) attributes[ATTR_CONSUMER_GROUP] = incoming.group
   if (incoming.clientId !== undefined) attributes[ATTR_CLIENT_ID] = incoming.clientId
   return attributes
@@ -257,12 +243,12 @@ function describeTransit(span: Span, transit: Transit): void {
 export function recordTransit(telemetry: Telemetry, signals: Signals, arrival: Arrival): void {
   safely(telemetry.log, 'recording transit', undefined, () => {
     const { incoming, extracted, transit } = arrival
-    const attributes = metricAttributes(telemetry, incoming, 'transit')
+    if (transit.kind === 'unknown') return
+    const attributes = metricAttributes(telemetry, 'transit', incoming.destination, incoming.group)
     if (transit.kind === 'skew') {
       signals.instruments.clockSkew.add(1, attributes)
       return
     }
-    if (transit.kind === 'unknown') return
     signals.instruments.transitDuration.record((transit.to - transit.from) / 1000, attributes)
     const { origin } = extracted.waybill
     if (arrival.trust === 'continue' && origin !== undefined && origin <= transit.to) {
@@ -289,13 +275,8 @@ function transitSpan(
   creation: SpanContext,
   transit: Transit & { kind: 'known' },
 ): void {
-  const attributes: Attributes = {
-    [ATTR_SYSTEM_NAME]: telemetry.scope.system,
-    [ATTR_OPERATION_NAME]: 'transit',
-    [ATTR_TRANSIT_TIME]: (transit.to - transit.from) / 1000,
-  }
-  if (telemetry.options.compat) attributes[ATTR_SYSTEM] = telemetry.scope.system
-  describeDestination(attributes, incoming.destination)
+  const attributes = spanAttributes(telemetry, 'transit', incoming.destination)
+  attributes[ATTR_TRANSIT_TIME] = (transit.to - transit.from) / 1000
   if (transit.clock !== undefined) attributes[ATTR_TRANSIT_CLOCK] = transit.clock
   if (transit.scheduledDelay !== undefined) attributes[ATTR_SCHEDULED_DELAY] = transit.scheduledDelay / 1000
   if (incoming.messageId !== undefined) attributes[ATTR_MESSAGE_ID] = incoming.messageId
@@ -317,9 +298,7 @@ export function endSpan(span: Span, result: ProcessResult): void {
     if (!span.isRecording()) return
     if (result.outcome !== undefined) span.setAttribute(ATTR_DELIVERY_OUTCOME, result.outcome)
     if (result.attributes !== undefined) span.setAttributes(result.attributes)
-    if (result.failure !== undefined) recordFailure(span, result.failure.error, result.errorType)
-    else if (result.errorType !== undefined)
-      recordFailure(span, new Error(result.errorType), result.errorType)
+    recordFailure(span, result)
   } finally {
     span.end()
   }
@@ -331,26 +310,12 @@ export function measure(
   signals: Signals,
   incoming: Omit<Incoming, 'carrier' | 'getter' | 'times'>,
   seconds: number,
-  errorType: string | undefined,
+  ending: Ending,
   count = 1,
 ): void {
-  const attributes = metricAttributes(telemetry, incoming, incoming.operation)
-  measureFailure(attributes, errorType)
+  const attributes = metricAttributes(telemetry, incoming.operation, incoming.destination, incoming.group)
+  measureFailure(attributes, errorTypeIn(ending))
   if (incoming.operationType === 'receive') signals.instruments.operationDuration.record(seconds, attributes)
   else signals.instruments.processDuration.record(seconds, attributes)
   if (count > 0) signals.instruments.consumed.add(count, attributes)
-}
-
-function metricAttributes(
-  telemetry: Telemetry,
-  incoming: { readonly destination: Destination; readonly group?: string | undefined },
-  operation: string,
-): Attributes {
-  const attributes: Attributes = {
-    [ATTR_SYSTEM_NAME]: telemetry.scope.system,
-    [ATTR_OPERATION_NAME]: operation,
-  }
-  measureDestination(attributes, incoming.destination)
-  if (incoming.group !== undefined) attributes[ATTR_CONSUMER_GROUP] = incoming.group
-  return attributes
 }

@@ -8,22 +8,15 @@ import {
   type SpanContext,
   type TextMapGetter,
 } from '@opentelemetry/api'
+import { metricAttributes, spanAttributes } from './attributes.ts'
 import type { Stamp } from './carrier.ts'
-import { describeDestination, labelOf, measureDestination, type Destination } from './destination.ts'
+import { labelOf, type Destination } from './destination.ts'
 import { safely } from './diag.ts'
-import { errorTypeOf, measureFailure, recordFailure } from './failure.ts'
+import { errorTypeIn, measureFailure, recordFailure, type Ending } from './failure.ts'
 import { journeyOf } from './journey.ts'
 import { extract, inject } from './propagation.ts'
-import {
-  ATTR_BATCH_COUNT,
-  ATTR_CONVERSATION_ID,
-  ATTR_MESSAGE_ID,
-  ATTR_OPERATION_NAME,
-  ATTR_OPERATION_TYPE,
-  ATTR_SYSTEM,
-  ATTR_SYSTEM_NAME,
-} from './semconv.ts'
-import { settle, type Failure } from './settle.ts'
+import { ATTR_BATCH_COUNT, ATTR_CONVERSATION_ID, ATTR_MESSAGE_ID, ATTR_OPERATION_TYPE } from './semconv.ts'
+import { settle } from './settle.ts'
 import { NO_SPAN } from './spans.ts'
 import type { Signals, Telemetry } from './telemetry.ts'
 import { formatWaybill, WAYBILL_FIELD } from './waybill.ts'
@@ -43,11 +36,8 @@ export interface Outgoing {
   readonly details?: (() => Attributes) | undefined
 }
 
-/** How a send ended. Without `error` it succeeded. */
-export interface SendResult {
-  readonly failure?: Failure | undefined
-  /** `error.type` where the thrown value does not say it: `nack`, `NO_ROUTE`. */
-  readonly errorType?: string | undefined
+/** How a send ended. Without `failure` and `errorType` it succeeded. */
+export interface SendResult extends Ending {
   readonly messageId?: string | undefined
   readonly attributes?: Attributes | undefined
   /** Number of messages, where it is known only after the call began. Default: `Outgoing.count`. */
@@ -72,10 +62,10 @@ export interface Sending {
 /** Starts the span of a send; `undefined` if no SDK is registered. Never throws. */
 export function beginSend(telemetry: Telemetry, outgoing: Outgoing): Sending | undefined {
   const { log } = telemetry
-  const signals = safely(log, 'looking up the SDK', undefined, () => telemetry.signals())
+  const signals = telemetry.signals()
   if (signals === undefined) return undefined
   const caller = contextApi.active()
-  const sent = safely(log, 'options.now()', Date.now(), () => Math.trunc(telemetry.options.now()))
+  const sent = Math.trunc(telemetry.now())
   const started = performance.now()
   const span = startSpan(telemetry, signals, outgoing, caller)
   const context = span === NO_SPAN ? caller : trace.setSpan(caller, span)
@@ -157,13 +147,8 @@ export function send<T>(
 
 function startSpan(telemetry: Telemetry, signals: Signals, outgoing: Outgoing, caller: Context): Span {
   const span = safely(telemetry.log, 'starting a send span', NO_SPAN, () => {
-    const attributes: Attributes = {
-      [ATTR_SYSTEM_NAME]: telemetry.scope.system,
-      [ATTR_OPERATION_NAME]: outgoing.operation,
-      [ATTR_OPERATION_TYPE]: 'send',
-    }
-    if (telemetry.options.compat) attributes[ATTR_SYSTEM] = telemetry.scope.system
-    describeDestination(attributes, outgoing.destination)
+    const attributes = spanAttributes(telemetry, outgoing.operation, outgoing.destination)
+    attributes[ATTR_OPERATION_TYPE] = 'send'
     const name = `${outgoing.operation} ${labelOf(outgoing.destination)}`
     return signals.tracer.startSpan(name, { kind: SpanKind.PRODUCER, attributes }, caller)
   })
@@ -190,25 +175,18 @@ function finish(
   result: SendResult,
   seconds: number,
 ): void {
-  const { failure } = result
-  const errorType = result.errorType ?? (failure && errorTypeOf(failure.error))
   try {
     if (span.isRecording()) {
       if (result.messageId !== undefined) span.setAttribute(ATTR_MESSAGE_ID, result.messageId)
       if (result.attributes !== undefined) span.setAttributes(result.attributes)
       if (result.count !== undefined && result.count !== 1) span.setAttribute(ATTR_BATCH_COUNT, result.count)
-      if (errorType !== undefined)
-        recordFailure(span, failure === undefined ? new Error(errorType) : failure.error, errorType)
+      recordFailure(span, result)
     }
   } finally {
     span.end()
   }
-  const attributes: Attributes = {
-    [ATTR_SYSTEM_NAME]: telemetry.scope.system,
-    [ATTR_OPERATION_NAME]: outgoing.operation,
-  }
-  measureDestination(attributes, outgoing.destination)
-  measureFailure(attributes, errorType)
+  const attributes = metricAttributes(telemetry, outgoing.operation, outgoing.destination)
+  measureFailure(attributes, errorTypeIn(result))
   signals.instruments.operationDuration.record(seconds, attributes)
   if (result.sent !== false) signals.instruments.sent.add(result.count ?? outgoing.count ?? 1, attributes)
 }

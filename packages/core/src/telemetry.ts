@@ -13,7 +13,7 @@ import {
   type Tracer,
   type TracerProvider,
 } from '@opentelemetry/api'
-import { logger } from './diag.ts'
+import { logger, safely } from './diag.ts'
 import { createInstruments, type Instruments } from './metrics.ts'
 import { resolveOptions, type Origin, type ResolvedOptions, type TelemetryOptions } from './options.ts'
 import { reportNoSdk, selfCheck } from './self-check.ts'
@@ -39,8 +39,10 @@ export interface Telemetry {
   readonly scope: Scope
   readonly options: ResolvedOptions
   readonly log: DiagLogger
-  /** `undefined` while no SDK is registered: then nothing is to be built, written or recorded. */
+  /** `undefined` while no SDK is registered: then nothing is to be built, written or recorded. Never throws. */
   signals(): Signals | undefined
+  /** Epoch ms by `options.now`; by this machine's clock if that throws. */
+  now(): number
 }
 
 /** The globally registered propagator, whichever it is at the moment of use. */
@@ -71,31 +73,34 @@ export function createTelemetry(
   let live: Signals | undefined
   let toldNoSdk = false
 
+  function lookUp(): Signals | undefined {
+    const tracers = resolved.tracerProvider ?? trace.getTracerProvider()
+    const meters = resolved.meterProvider ?? metrics.getMeterProvider()
+    if (live !== undefined && tracers === tracerProvider && meters === meterProvider) return live
+    const propagator = resolved.propagator ?? globalPropagator
+    const meter = meters.getMeter(scope.packageName, scope.version, { schemaUrl: SCHEMA_URL })
+    if (!isRegistered(tracers, meter) && propagator.fields().length === 0) {
+      if (!toldNoSdk) reportNoSdk(log)
+      toldNoSdk = true
+      return undefined
+    }
+    tracerProvider = tracers
+    meterProvider = meters
+    live = {
+      tracer: tracers.getTracer(scope.packageName, scope.version, { schemaUrl: SCHEMA_URL }),
+      instruments: createInstruments(meter),
+      propagator,
+    }
+    selfCheck(propagator, log)
+    return live
+  }
+
   return {
     scope,
     options: resolved,
     log,
-    signals() {
-      const tracers = resolved.tracerProvider ?? trace.getTracerProvider()
-      const meters = resolved.meterProvider ?? metrics.getMeterProvider()
-      if (live !== undefined && tracers === tracerProvider && meters === meterProvider) return live
-      const propagator = resolved.propagator ?? globalPropagator
-      const meter = meters.getMeter(scope.packageName, scope.version, { schemaUrl: SCHEMA_URL })
-      if (!isRegistered(tracers, meter) && propagator.fields().length === 0) {
-        if (!toldNoSdk) reportNoSdk(log)
-        toldNoSdk = true
-        return undefined
-      }
-      tracerProvider = tracers
-      meterProvider = meters
-      live = {
-        tracer: tracers.getTracer(scope.packageName, scope.version, { schemaUrl: SCHEMA_URL }),
-        instruments: createInstruments(meter),
-        propagator,
-      }
-      selfCheck(propagator, log)
-      return live
-    },
+    signals: () => safely(log, 'looking up the SDK', undefined, lookUp),
+    now: () => safely<number | undefined>(log, 'options.now()', undefined, resolved.now) ?? Date.now(),
   }
 }
 

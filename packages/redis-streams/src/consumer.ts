@@ -107,7 +107,7 @@ function timing(
   fields: readonly unknown[],
   delivery: Delivery = {},
 ): Pick<Incoming, 'times' | 'unknown' | 'attempt'> {
-  const now = telemetry.options.now()
+  const now = telemetry.now()
   const { sent } = parseWaybill(fieldListGetter.get(fields, WAYBILL_FIELD) as string | undefined, now)
   const again = delivery.redelivered === true || (delivery.attempt ?? 1) > 1
   return {
