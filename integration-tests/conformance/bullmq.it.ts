@@ -1,5 +1,5 @@
 import { bullmqTelemetry } from '@waybill/bullmq'
-import { bullmqScratch } from '../bullmq-scratch.ts'
+import { bullmqScratch } from '../bullmq/scratch.ts'
 import { conformance } from './suite.ts'
 
 conformance({

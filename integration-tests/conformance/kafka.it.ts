@@ -1,6 +1,6 @@
 import { traceConsumer, traceProducer } from '@waybill/kafka'
 import type { IHeaders } from 'kafkajs'
-import { kafkaScratch } from '../kafka-scratch.ts'
+import { kafkaScratch } from '../kafka/scratch.ts'
 import { conformance } from './suite.ts'
 
 const messageOf = (value: string, headers = {}) => ({ value, headers: headers as IHeaders })

@@ -1,5 +1,5 @@
 import { traceConsumer, traceProducer } from '@waybill/rabbitmq'
-import { rabbitmqScratch, textOf } from '../rabbitmq-scratch.ts'
+import { rabbitmqScratch, textOf } from '../rabbitmq/scratch.ts'
 import { conformance } from './suite.ts'
 
 conformance({

@@ -18,9 +18,9 @@ import {
 } from 'bullmq'
 import { BullMQOtel } from 'bullmq-otel'
 import { afterAll, afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
-import { bullmqScratch, type BullmqScratch } from './bullmq-scratch.ts'
-import type { WrittenSpan } from './readme-telemetry.ts'
-import { installSdk, type TestTelemetry } from './telemetry.ts'
+import { bullmqScratch, type BullmqScratch } from './scratch.ts'
+import type { WrittenSpan } from '../readme-telemetry.ts'
+import { installSdk, type TestTelemetry } from '../telemetry.ts'
 
 const broker = inject('brokers').redis
 const url = 'url' in broker ? broker.url : ''
@@ -471,7 +471,7 @@ describe.skipIf('missing' in broker)('bullmq on a real Redis', () => {
           '--no-warnings',
           '--conditions=waybill-source',
           '--import',
-          path.join(import.meta.dirname, 'readme-telemetry.ts'),
+          path.join(import.meta.dirname, '../readme-telemetry.ts'),
           path.join(folder, file),
         ],
         {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { traceHandler, traceProducer, type StreamEntry } from '@waybill/redis-streams'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import { installSdk, type TestTelemetry } from './telemetry.ts'
+import { installSdk, type TestTelemetry } from '../telemetry.ts'
 
 const broker = inject('brokers').redis
 

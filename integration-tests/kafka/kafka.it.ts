@@ -6,8 +6,8 @@ import { runMessage, traceConsumer, traceProducer } from '@waybill/kafka'
 import type { RecordedSpan } from '@waybill/core/testing'
 import type { Consumer, EachBatchPayload, KafkaMessage, Producer } from 'kafkajs'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
-import { kafkaScratch, type KafkaScratch } from './kafka-scratch.ts'
-import { installSdk, type TestTelemetry } from './telemetry.ts'
+import { kafkaScratch, type KafkaScratch } from './scratch.ts'
+import { installSdk, type TestTelemetry } from '../telemetry.ts'
 
 const broker = inject('brokers').kafka
 

@@ -12,8 +12,8 @@ import {
   type Connection as CallbackConnection,
 } from 'amqplib/callback_api'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
-import { rabbitmqScratch, textOf, type RabbitmqScratch } from './rabbitmq-scratch.ts'
-import { installSdk, type TestTelemetry } from './telemetry.ts'
+import { rabbitmqScratch, textOf, type RabbitmqScratch } from './scratch.ts'
+import { installSdk, type TestTelemetry } from '../telemetry.ts'
 
 const broker = inject('brokers').rabbitmq
 const quorum: Options.AssertQueue = { arguments: { 'x-queue-type': 'quorum' } }
