@@ -11,14 +11,16 @@ import {
 import { labelOf, type Destination } from './destination.ts'
 import { safely } from './diag.ts'
 import {
-  arrivalOf,
-  beginArrived,
+  arrive,
+  beginJudged,
   creationAttributes,
   endSpan,
+  judge,
   measure,
   recordTransit,
   type Arrival,
   type Incoming,
+  type Judged,
   type ProcessResult,
 } from './process.ts'
 import { ATTR_BATCH_COUNT, ATTR_DELIVERY_ATTEMPT, ATTR_LINKS_OMITTED, ATTR_TRANSIT_TIME } from './semconv.ts'
@@ -57,11 +59,10 @@ export function beginBatch(telemetry: Telemetry, batch: IncomingBatch): Processi
   const { log } = telemetry
   const signals = telemetry.signals()
   if (signals === undefined) return undefined
-  const now = telemetry.now()
+  const judged: Judged[] = batch.messages.map((message) => judge(telemetry, signals, message))
+  const reached = telemetry.now()
   const started = performance.now()
-  const arrivals: (Arrival | undefined)[] = batch.messages.map((message) =>
-    arrivalOf(telemetry, signals, message, now),
-  )
+  const arrivals: (Arrival | undefined)[] = judged.map((message) => arrive(message, reached))
   const span = safely(log, 'starting a batch span', NO_SPAN, () =>
     startSpan(telemetry, signals, batch, arrivals as Arrival[]),
   )
@@ -71,21 +72,16 @@ export function beginBatch(telemetry: Telemetry, batch: IncomingBatch): Processi
     context: span === NO_SPAN ? ROOT_CONTEXT : trace.setSpan(ROOT_CONTEXT, span),
     run(index, handler) {
       const message = batch.messages[index]
-      if (message === undefined) return handler()
-      const reached = telemetry.now()
+      const first = judged[index]
+      if (message === undefined || first === undefined) return handler()
       const earlier = runs.get(index) ?? 0
       runs.set(index, earlier + 1)
       // Run before, or counted when the batch ended.
       const received = arrivals[index] === undefined
       arrivals[index] = undefined
       const attempt = message.attempt === undefined ? undefined : message.attempt + earlier
-      const arrival = arrivalOf(
-        telemetry,
-        signals,
-        received ? { ...message, received, attempt } : message,
-        reached,
-      )
-      const processing = beginArrived(telemetry, signals, arrival)
+      const again = (): Judged => judge(telemetry, signals, { ...message, received, attempt })
+      const processing = beginJudged(telemetry, signals, received ? again() : first)
       return settle(
         () => contextApi.with(processing.context, handler),
         (failure) => {

@@ -9,6 +9,7 @@ import {
   type Span,
   type SpanContext,
   type TextMapGetter,
+  type Tracer,
 } from '@opentelemetry/api'
 import { metricAttributes, spanAttributes } from './attributes.ts'
 import { labelOf, type Destination } from './destination.ts'
@@ -86,19 +87,23 @@ export interface Processing {
   end(result?: ProcessResult): void
 }
 
-/** What core has decided about one delivered message: how far it is believed, and how long it waited. */
-export interface Arrival {
+/** What core has decided about one delivered message: where it comes from, and how far that is believed. */
+export interface Judged {
   readonly incoming: Incoming
   readonly extracted: Extracted
   readonly trust: Trust
   readonly relation: Relation
+}
+
+/** A message that reached user code, and how long it waited for that. */
+export interface Arrival extends Judged {
   readonly transit: Transit
 }
 
-/** Reads, judges and times one delivered message. Never throws. */
-export function arrivalOf(telemetry: Telemetry, signals: Signals, incoming: Incoming, now: number): Arrival {
+/** Reads and judges one delivered message. Never throws. */
+export function judge(telemetry: Telemetry, signals: Signals, incoming: Incoming): Judged {
   const { log, options } = telemetry
-  const extracted = extract(incoming.carrier, incoming.getter, signals.propagator, now, log)
+  const extracted = extract(incoming.carrier, incoming.getter, signals.propagator, telemetry.now(), log)
   const info: MessageInfo = {
     destination: incoming.destination.name,
     messageId: incoming.messageId,
@@ -113,27 +118,41 @@ export function arrivalOf(telemetry: Telemetry, signals: Signals, incoming: Inco
       ? options.relation(info)
       : (options.relation ?? incoming.relation ?? 'parent'),
   )
+  return { incoming, extracted, trust, relation }
+}
+
+/** The wait of a message that reaches user code at `now`, epoch ms. */
+export function arrive(judged: Judged, now: number): Arrival {
   // What an untrusted sender stamped is as little believed as its trace context.
-  const sent = trust === 'continue' ? extracted.waybill.sent : undefined
-  return { incoming, extracted, trust, relation, transit: transitOf(incoming, sent, now) }
+  const sent = judged.trust === 'continue' ? judged.extracted.waybill.sent : undefined
+  return { ...judged, transit: transitOf(judged.incoming, sent, now) }
 }
 
 /** Starts the span of one delivered message; `undefined` if no SDK is registered. Never throws. */
 export function beginProcess(telemetry: Telemetry, incoming: Incoming): Processing | undefined {
   const signals = telemetry.signals()
   if (signals === undefined) return undefined
-  return beginArrived(telemetry, signals, arrivalOf(telemetry, signals, incoming, telemetry.now()))
+  return beginJudged(telemetry, signals, judge(telemetry, signals, incoming))
 }
 
 /** `beginProcess` for a message that has been judged already, such as one of a batch. */
-export function beginArrived(telemetry: Telemetry, signals: Signals, arrival: Arrival): Processing {
-  const { incoming, extracted, trust } = arrival
-  if (incoming.received !== true) recordTransit(telemetry, signals, arrival)
-  const started = incoming.since ?? performance.now()
-  const base = safely(telemetry.log, 'reading baggage', ROOT_CONTEXT, () =>
+export function beginJudged(telemetry: Telemetry, signals: Signals, judged: Judged): Processing {
+  const { log } = telemetry
+  const { incoming, extracted, trust } = judged
+  const base = safely(log, 'reading baggage', ROOT_CONTEXT, () =>
     contextWithBaggage(trust, extracted.context, telemetry.options.acceptBaggage),
   )
-  const span = startSpan(telemetry, signals, arrival, base)
+  const begin = safely(log, 'preparing a process span', undefined, () => spanOf(telemetry, judged, base))
+  // The wait ends where the span starts, so nothing may come between the two.
+  const reached = telemetry.now()
+  const started = incoming.since ?? performance.now()
+  const span = safely(log, 'starting a process span', NO_SPAN, () => begin?.(signals.tracer) ?? NO_SPAN)
+  const arrival = arrive(judged, reached)
+  if (incoming.received !== true) recordTransit(telemetry, signals, arrival)
+  if (span.isRecording())
+    safely(log, 'describing a process span', undefined, () => {
+      describe(span, arrival)
+    })
   let context = span === NO_SPAN ? base : trace.setSpan(base, span)
   const { origin, sent } = extracted.waybill
   if (trust === 'continue')
@@ -171,44 +190,31 @@ export function process<T>(telemetry: Telemetry, incoming: Incoming, handler: ()
   )
 }
 
-function startSpan(telemetry: Telemetry, signals: Signals, arrival: Arrival, base: Context): Span {
-  const { log } = telemetry
-  const { incoming, extracted, trust, relation } = arrival
-  const span = safely(log, 'starting a process span', NO_SPAN, () => {
-    const creation = trust === 'ignore' ? undefined : extracted.creation
-    const isChild =
-      creation !== undefined &&
-      trust === 'continue' &&
-      relation === 'parent' &&
-      incoming.rootReason === undefined
-    const attributes = creationAttributes(telemetry, incoming)
-    if (!isChild) {
-      const reason = incoming.rootReason ?? (trust === 'continue' ? extracted.missing : 'untrusted')
-      if (reason !== undefined) attributes[ATTR_ROOT_REASON] = reason
-      log.debug(
-        `${incoming.operation} ${incoming.destination.name}: new trace (${reason ?? 'relation: link'})`,
-      )
-    }
-    const links: Link[] = creation === undefined ? [] : [{ context: creation }]
-    const receive = incoming.operationType === 'receive'
-    const startTime =
-      incoming.since === undefined ? undefined : new Date(Date.now() - (performance.now() - incoming.since))
-    return signals.tracer.startSpan(
-      `${incoming.operation} ${labelOf(incoming.destination)}`,
-      {
-        kind: receive ? SpanKind.CLIENT : SpanKind.CONSUMER,
-        attributes,
-        links,
-        ...(startTime && { startTime }),
-      },
-      isChild ? trace.setSpanContext(base, creation) : base,
+/** All that the span of a message needs, so that starting it is one call. */
+function spanOf(telemetry: Telemetry, judged: Judged, base: Context): (tracer: Tracer) => Span {
+  const { incoming, extracted, trust, relation } = judged
+  const creation = trust === 'ignore' ? undefined : extracted.creation
+  const isChild =
+    creation !== undefined &&
+    trust === 'continue' &&
+    relation === 'parent' &&
+    incoming.rootReason === undefined
+  const attributes = creationAttributes(telemetry, incoming)
+  if (!isChild) {
+    const reason = incoming.rootReason ?? (trust === 'continue' ? extracted.missing : 'untrusted')
+    if (reason !== undefined) attributes[ATTR_ROOT_REASON] = reason
+    telemetry.log.debug(
+      `${incoming.operation} ${incoming.destination.name}: new trace (${reason ?? 'relation: link'})`,
     )
-  })
-  if (span.isRecording())
-    safely(log, 'describing a process span', undefined, () => {
-      describe(span, arrival)
-    })
-  return span
+  }
+  const links: Link[] = creation === undefined ? [] : [{ context: creation }]
+  const kind = incoming.operationType === 'receive' ? SpanKind.CLIENT : SpanKind.CONSUMER
+  const startTime =
+    incoming.since === undefined ? undefined : new Date(Date.now() - (performance.now() - incoming.since))
+  const name = `${incoming.operation} ${labelOf(incoming.destination)}`
+  const options = { kind, attributes, links, ...(startTime && { startTime }) }
+  const parent = isChild ? trace.setSpanContext(base, creation) : base
+  return (tracer) => tracer.startSpan(name, options, parent)
 }
 
 /** What samplers want to know, given at span creation. */

@@ -1,5 +1,5 @@
 import { context, INVALID_SPAN_CONTEXT, propagation, trace } from '@opentelemetry/api'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { installSdk, type TestTelemetry } from '../../../integration-tests/telemetry.ts'
 import { process } from '../src/process.ts'
 import { adapter, delivered, SPAN_ID, TRACE_ID, TRACEPARENT } from './scenario.ts'
@@ -17,6 +17,7 @@ describe('process', () => {
     telemetry = installSdk()
   })
   afterEach(async () => {
+    vi.useRealTimers()
     expect(telemetry.recorder.open).toEqual([])
     await telemetry.uninstall()
   })
@@ -41,6 +42,17 @@ describe('process', () => {
       'waybill.transit.time': 0.3,
       'waybill.delivery.attempt': 1,
     })
+  })
+
+  test('the wait ends where the process span starts, however long judging the message took', () => {
+    vi.useFakeTimers({ now: NOW, toFake: ['Date'] })
+    const trust = (): 'continue' => {
+      vi.setSystemTime(NOW + 20)
+      return 'continue'
+    }
+    process(adapter({ trust }), delivered(sentAgo(300)), () => undefined)
+    expect(span('transit').endTime).toEqual(span('process').startTime)
+    expect(span('process').attributes).toMatchObject({ 'waybill.transit.time': 0.32 })
   })
 
   test.each([
