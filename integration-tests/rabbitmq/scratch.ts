@@ -93,6 +93,19 @@ export async function rabbitmqScratch(url: string): Promise<RabbitmqScratch> {
   }
 }
 
+/**
+ * Whether this broker stamps messages on their arrival: what we start does from RabbitMQ 3.12 on, where the interceptor came
+ * in. One that was given by URL is asked, since its settings are not ours.
+ */
+export async function stampsArrival(
+  broker: { readonly version: string; readonly how: string },
+  scratch: RabbitmqScratch,
+): Promise<boolean> {
+  if (broker.how === 'url') return Number.isFinite(await scratch.brokerNow())
+  const [major = 0, minor = 0] = broker.version.split('.').map(Number)
+  return major > 3 || (major === 3 && minor >= 12)
+}
+
 /** The body of a message as text. */
 export function textOf(message: Message | null): string {
   return String(message?.content)

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { realpathSync } from 'node:fs'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { greetAmqp } from '../handshake/amqp.ts'
@@ -14,7 +15,7 @@ export async function nativeRabbitmq(): Promise<NativeBroker> {
   const [port, distributionPort, epmdPort] = (await freePorts(3)) as [number, number, number]
   const folder = await brokerFolder('rabbitmq')
   const at = (name: string) => path.join(folder, name)
-  await fs.writeFile(at('rabbitmq.conf'), settings(port))
+  await fs.writeFile(at('rabbitmq.conf'), settings(port, hasInterceptor(realpathSync(program))))
   await fs.writeFile(at('enabled_plugins'), '[].\n')
   // Every path and port is its own, so that neither a system-wide RabbitMQ nor a second one of ours is touched.
   // RABBITMQ_ALLOW_INPUT must stay unset: with no standard input Erlang would end at once.
@@ -65,13 +66,21 @@ function serverProgram(): string {
   }
 }
 
-// No timestamp interceptor: Debian's 3.10 does not know it and would not start.
-function settings(port: number): string {
+/**
+ * Whether the installed RabbitMQ knows the timestamp interceptor, which came with 3.12: Debian's 3.10 would not start with
+ * it. The installation folder names the version, in Debian's packages and in the generic archive.
+ */
+export function hasInterceptor(program: string): boolean {
+  const [, major, minor] = /rabbitmq_server-(\d+)\.(\d+)/.exec(program) ?? []
+  return Number(major) > 3 || (Number(major) === 3 && Number(minor) >= 12)
+}
+
+function settings(port: number, interceptor: boolean): string {
   return `listeners.tcp.1 = 127.0.0.1:${port}
 loopback_users = none
 log.console = true
 log.console.level = info
 log.file = false
 disk_free_limit.absolute = 50MB
-`
+${interceptor ? 'message_interceptors.incoming.set_header_timestamp.overwrite = false\n' : ''}`
 }
