@@ -11,6 +11,8 @@ export interface Broker {
   /** What the broker itself answered in its protocol, never what we believe to have started. */
   readonly version: string
   readonly how: Origin
+  /** Stops the broker and starts it again, with its data and at the same address; absent for one given by URL. */
+  readonly restart?: () => Promise<void>
   /** Ends the broker and removes what belonged to it; does nothing to a broker given by URL. Idempotent. */
   readonly stop: () => Promise<void>
 }

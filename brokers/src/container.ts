@@ -19,6 +19,7 @@ const STARTUP_MS = 120_000
 export interface BrokerContainer {
   readonly url: string
   readonly version: string
+  restart(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -52,6 +53,10 @@ async function startOn(recipe: Recipe, port: number): Promise<BrokerContainer> {
   const url = recipe.container.url(host, port)
   let version = 'unknown'
   let stop: () => Promise<void> = async () => {}
+  let restart: () => Promise<void> = async () => {}
+
+  const ready = (raw: RawContainer): Promise<string> =>
+    untilReady(() => recipe.greet(url), { timeoutMs: STARTUP_MS, alive: () => assertRunning(raw) })
 
   const container = new FixedPortContainer(image)
     .withFixedPort(inside, port, host === '127.0.0.1')
@@ -60,12 +65,15 @@ async function startOn(recipe: Recipe, port: number): Promise<BrokerContainer> {
     .withStartupTimeout(STARTUP_MS)
     .withWaitStrategy(
       new HandshakeWait(async (raw) => {
-        const greet = () => recipe.greet(url)
-        version = await untilReady(greet, { timeoutMs: STARTUP_MS, alive: () => assertRunning(raw) })
+        version = await ready(raw)
       }),
     )
     .onCreated((id) => {
       const raw = runtime.container.getById(id)
+      restart = async () => {
+        await raw.restart({ t: 10 })
+        await ready(raw)
+      }
       let removed: Promise<void> | undefined
       stop = () => (removed ??= remove(raw).finally(() => release()))
       const release = endWithProcess({ stop, kill: () => removeNow(id) })
@@ -77,7 +85,7 @@ async function startOn(recipe: Recipe, port: number): Promise<BrokerContainer> {
     await stop()
     throw error
   }
-  return { url, version, stop: () => stop() }
+  return { url, version, restart: () => restart(), stop: () => stop() }
 }
 
 /** 127.0.0.1 rather than localhost, which may mean ::1, where nothing listens. */

@@ -1,4 +1,10 @@
 export { type Broker, type BrokerName, type MissingBroker, type Origin, brokerNames } from './broker.ts'
 export { requireBrokers } from './missing.ts'
 export { OWNER_LABEL } from './owner.ts'
-export { type StartedBrokers, type StartOptions, startBroker, startBrokers } from './start.ts'
+export {
+  type BrokerOptions,
+  type StartedBrokers,
+  type StartOptions,
+  startBroker,
+  startBrokers,
+} from './start.ts'

@@ -3,7 +3,7 @@ import { isEnding } from './ending.ts'
 import { untilReady } from './handshake/ready.ts'
 import { remedy } from './missing.ts'
 import type { Recipe } from './recipe/recipe.ts'
-import { recipes } from './recipe/recipes.ts'
+import { oldestRecipes, recipes } from './recipe/recipes.ts'
 
 export interface StartedBrokers {
   readonly brokers: Partial<Record<BrokerName, Broker>>
@@ -16,6 +16,14 @@ export interface StartOptions {
   readonly report?: (line: string) => void
   /** How long a broker named by the environment may take to answer, in ms: it may be starting, too. Default: 5000. */
   readonly urlTimeoutMs?: number | undefined
+}
+
+/** Which broker is wanted, where it is not just any. */
+export interface BrokerOptions extends Pick<StartOptions, 'urlTimeoutMs'> {
+  /** One of its own, also where the environment names another: for what stops, cuts or fills it. Default: false. */
+  readonly own?: boolean
+  /** The oldest release that is claimed to work; RabbitMQ only. Default: false. */
+  readonly oldest?: boolean
 }
 
 /**
@@ -66,10 +74,11 @@ const origins: Record<Origin, string> = {
  */
 export async function startBroker(
   name: BrokerName,
-  { urlTimeoutMs = 5_000 }: Pick<StartOptions, 'urlTimeoutMs'> = {},
+  { urlTimeoutMs = 5_000, own = false, oldest = false }: BrokerOptions = {},
 ): Promise<Broker> {
-  const recipe = recipes[name]
-  const given = process.env[recipe.variable]
+  const recipe = oldest ? oldestRecipes[name] : recipes[name]
+  if (recipe === undefined) throw new Error(`no oldest release of ${name} is known`)
+  const given = own ? undefined : process.env[recipe.variable]
   if (given !== undefined && given !== '') return givenBroker(recipe, given, urlTimeoutMs)
   const reasons: string[] = []
   for (const [how, start] of [

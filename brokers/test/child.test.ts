@@ -36,6 +36,21 @@ test('is ready when it answers, and leaves nothing after stop', async () => {
   expect(fs.existsSync(started.folder)).toBe(false)
 })
 
+test('a restart is another program at the same address, on the same folder', async () => {
+  const port = await freePort()
+  const once = `require('fs').appendFileSync('STARTS', '.');` + broker(port)
+  const started = { ...(await recipe('')), url: `redis://127.0.0.1:${port}` }
+  const child = await startChild({
+    ...started,
+    args: ['--eval', once.replace('STARTS', `${started.folder}/starts`)],
+  })
+  await child.restart()
+  expect(fs.readFileSync(`${started.folder}/starts`, 'utf8')).toBe('..')
+  expect(await greetRedis(started.url)).toBe('8.0.2')
+  await child.stop()
+  await expect(greetRedis(started.url)).rejects.toThrow('ECONNREFUSED')
+})
+
 test('a program that ends at once is reported with its last words', async () => {
   const started = await recipe(`console.error('no such setting'); process.exit(3)`)
   await expect(startChild(started)).rejects.toThrow(/ended \(3\); it said:\nno such setting/)

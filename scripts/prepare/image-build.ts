@@ -9,9 +9,7 @@ import { kafkaJars } from './kafka-jars.ts'
 
 type Log = (text: string) => void
 
-const SUITE = 'trixie' // Redis 8.0 and RabbitMQ 4.0
 const system = 'base-files dash bash coreutils grep sed mawk hostname libc-bin' // libc-bin: the locale that Redis needs
-const packages = `${system} redis-server rabbitmq-server openjdk-21-jre-headless`.split(' ')
 const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 interface Image {
@@ -20,25 +18,42 @@ interface Image {
   readonly changes: readonly string[]
 }
 
-const images: readonly Image[] = [
+/** One Debian release, and the images out of it. All share one layer. */
+interface Base {
+  readonly suite: string
+  readonly packages: string
+  readonly images: readonly Image[]
+}
+
+const rabbitmq = [
+  'EXPOSE 5672',
+  'ENV HOME=/var/lib/rabbitmq', // where rabbitmqctl, too, finds the Erlang cookie
+  'ENV RABBITMQ_NODENAME=rabbit@localhost',
+  'CMD ["rabbitmq-entrypoint"]',
+]
+
+const bases: readonly Base[] = [
   {
-    name: 'redis:8',
-    changes: [
-      'WORKDIR /data',
-      'EXPOSE 6379',
-      'CMD ["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--save", ""]',
+    suite: 'trixie', // Redis 8.0 and RabbitMQ 4.0
+    packages: `${system} redis-server rabbitmq-server openjdk-21-jre-headless`,
+    images: [
+      {
+        name: 'redis:8',
+        changes: [
+          'WORKDIR /data',
+          'EXPOSE 6379',
+          'CMD ["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--save", ""]',
+        ],
+      },
+      { name: 'rabbitmq:4', changes: rabbitmq },
+      { name: 'apache/kafka:4.3.0', changes: ['EXPOSE 9092', 'CMD ["kafka-entrypoint"]'] },
     ],
   },
   {
-    name: 'rabbitmq:4',
-    changes: [
-      'EXPOSE 5672',
-      'ENV HOME=/var/lib/rabbitmq', // where rabbitmqctl, too, finds the Erlang cookie
-      'ENV RABBITMQ_NODENAME=rabbit@localhost',
-      'CMD ["rabbitmq-entrypoint"]',
-    ],
+    suite: 'bookworm', // the oldest RabbitMQ that we claim
+    packages: `${system} rabbitmq-server`,
+    images: [{ name: 'rabbitmq:3.10', changes: rabbitmq }],
   },
-  { name: 'apache/kafka:4.3.0', changes: ['EXPOSE 9092', 'CMD ["kafka-entrypoint"]'] },
 ]
 
 const RECIPE_LABEL = 'waybill.recipe'
@@ -47,7 +62,7 @@ const RECIPE_LABEL = 'waybill.recipe'
 export async function builtImagesAreHere(prefix: string): Promise<boolean> {
   try {
     const format = `{{index .Config.Labels "${RECIPE_LABEL}"}}`
-    const names = images.map((image) => `${prefix}/${image.name}`)
+    const names = bases.flatMap(({ images }) => images.map((image) => `${prefix}/${image.name}`))
     const labels = await run('docker', ['image', 'inspect', '--format', format, ...names])
     return labels
       .trim()
@@ -58,37 +73,43 @@ export async function builtImagesAreHere(prefix: string): Promise<boolean> {
   }
 }
 
-/**
- * Images under the official names behind `prefix`, from Debian packages and Maven artifacts: no registry, no builder. All
- * share one layer.
- */
+/** Images under the official names behind `prefix`, from Debian packages and Maven artifacts: no registry, no builder. */
 export async function buildImages(prefix: string, log: Log): Promise<void> {
   if (!isDebian() && process.env['DEBIAN_MIRROR'] === undefined) {
     throw new Error(
       'the registry did not give them, and only Debian can build them; check the network and try again',
     )
   }
+  const kafkaHome = kafkaJars()
+  // Side by side, but whatever fails, no build outlives this call.
+  const built = await Promise.allSettled(bases.map((base) => buildBase(base, kafkaHome, prefix, log)))
+  const failed = built.find((result) => result.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+}
+
+async function buildBase(base: Base, kafkaHome: Promise<string>, prefix: string, log: Log): Promise<void> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'waybill-images-'))
   try {
     const fileSystem = path.join(folder, 'root')
     fs.mkdirSync(fileSystem)
     const script = path.join(root, 'scripts/images/debian-root.sh')
-    const [kafkaHome] = await Promise.all([
-      kafkaJars(),
-      run('bash', [script, SUITE, fileSystem, ...packages], { log }),
+    const packages = base.packages.split(' ')
+    const [home] = await Promise.all([
+      kafkaHome,
+      run('bash', [script, base.suite, fileSystem, ...packages], { log }),
     ])
-    furnish(fileSystem, kafkaHome)
-    await importImages(fileSystem, prefix, log)
+    furnish(fileSystem)
+    if (packages.some((name) => name.startsWith('openjdk'))) furnishKafka(fileSystem, home)
+    await importImages(base, fileSystem, prefix, log)
   } finally {
     fs.rmSync(folder, { recursive: true, force: true })
   }
 }
 
 /** What maintainer scripts would have done, and the entry points. */
-function furnish(fileSystem: string, kafkaHome: string): void {
+function furnish(fileSystem: string): void {
   const at = (name: string) => path.join(fileSystem, name)
   fs.cpSync(path.join(root, 'scripts/images/overlay'), fileSystem, { recursive: true, force: true })
-  fs.cpSync(path.join(kafkaHome, 'libs'), at('opt/kafka/libs'), { recursive: true })
   for (const folder of [
     'data',
     'var/lib/rabbitmq',
@@ -102,14 +123,24 @@ function furnish(fileSystem: string, kafkaHome: string): void {
   for (const folder of ['tmp', 'var/tmp']) fs.chmodSync(at(folder), 0o1777)
   fs.rmSync(at('usr/bin/awk'), { force: true })
   fs.symlinkSync('mawk', at('usr/bin/awk'))
+}
+
+function furnishKafka(fileSystem: string, kafkaHome: string): void {
+  const at = (name: string) => path.join(fileSystem, name)
+  fs.cpSync(path.join(kafkaHome, 'libs'), at('opt/kafka/libs'), { recursive: true })
   const java = fs.globSync('usr/lib/jvm/java-*-openjdk-*/bin/java', { cwd: fileSystem })[0]
   if (java === undefined) throw new Error('the Java package has no bin/java')
   fs.rmSync(at('usr/bin/java'), { force: true })
   fs.symlinkSync(`/${java}`, at('usr/bin/java'))
 }
 
-async function importImages(fileSystem: string, prefix: string, log: Log): Promise<void> {
-  const base = `${prefix}/brokers:${SUITE}`
+async function importImages(
+  { suite, images }: Base,
+  fileSystem: string,
+  prefix: string,
+  log: Log,
+): Promise<void> {
+  const base = `${prefix}/brokers:${suite}`
   const changes = ['ENV LANG=C.UTF-8', `ENV PATH=${searchPath}`, `LABEL ${RECIPE_LABEL}=${recipeDigest()}`]
   await pipeline(
     ['tar', '-C', fileSystem, '--numeric-owner', '--owner=0', '--group=0', '-c', '.'],

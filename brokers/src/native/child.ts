@@ -10,6 +10,8 @@ import { findProgram } from './program.ts'
 export interface NativeBroker {
   readonly url: string
   readonly version: string
+  /** Ends the program and starts it again on the same folder. */
+  restart(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -32,51 +34,74 @@ export function brokerFolder(name: string): Promise<string> {
 
 /** Starts the program and waits until the broker answers. Nothing is left behind when that fails. */
 export async function startChild(recipe: ChildRecipe): Promise<NativeBroker> {
-  const child = spawnMortal(recipe)
-  const output = keepTail(child)
-  const exited = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve())
-    child.once('error', () => resolve())
-  })
+  let running = run(recipe)
   const clear = () => {
     recipe.afterwards?.()
     rmSync(recipe.folder, { recursive: true, force: true })
   }
-  const isGone = () => child.pid === undefined || child.exitCode !== null || child.signalCode !== null
   const end = async () => {
-    child.kill('SIGTERM')
-    const patience = setTimeout(() => child.kill('SIGKILL'), 10_000)
-    if (!isGone()) await exited
-    clearTimeout(patience)
+    await running.end()
     clear()
     release()
   }
   let ended: Promise<void> | undefined
   const stop = () => (ended ??= end())
   const kill = () => {
-    child.kill('SIGKILL')
+    running.kill()
     clear()
   }
   const release = endWithProcess({ stop, kill })
 
   try {
-    const version = await untilReady(() => recipe.greet(recipe.url), {
-      timeoutMs: recipe.timeoutMs,
-      alive: () => {
-        if (isGone())
-          throw new Error(`${recipe.program} ended (${child.exitCode ?? child.signalCode ?? 'not started'})`)
-      },
-    })
-    return { url: recipe.url, version, stop }
+    const version = await running.ready()
+    const restart = async () => {
+      await running.end()
+      running = run(recipe)
+      await running.ready()
+    }
+    return { url: recipe.url, version, restart, stop }
   } catch (error) {
     await stop()
-    const said = output().trim()
-    throw new Error(
-      said === '' ? (error as Error).message : `${(error as Error).message}; it said:\n${said}`,
-      {
-        cause: error,
-      },
-    )
+    throw error
+  }
+}
+
+interface Running {
+  /** Resolves with the version; rejects, with the program's last words, when it ends or does not answer in time. */
+  ready(): Promise<string>
+  end(): Promise<void>
+  kill(): void
+}
+
+function run(recipe: ChildRecipe): Running {
+  const child = spawnMortal(recipe)
+  const output = keepTail(child)
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve())
+    child.once('error', () => resolve())
+  })
+  const isGone = () => child.pid === undefined || child.exitCode !== null || child.signalCode !== null
+  const alive = () => {
+    if (isGone())
+      throw new Error(`${recipe.program} ended (${child.exitCode ?? child.signalCode ?? 'not started'})`)
+  }
+  return {
+    async ready() {
+      try {
+        return await untilReady(() => recipe.greet(recipe.url), { timeoutMs: recipe.timeoutMs, alive })
+      } catch (error) {
+        const { message } = error as Error
+        const said = output().trim()
+        throw new Error(said === '' ? message : `${message}; it said:\n${said}`, { cause: error })
+      }
+    },
+    async end() {
+      child.kill('SIGTERM')
+      const patience = setTimeout(() => child.kill('SIGKILL'), 10_000)
+      if (!isGone()) await exited
+      clearTimeout(patience)
+    },
+    kill: () => void child.kill('SIGKILL'),
   }
 }
 

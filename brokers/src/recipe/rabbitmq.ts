@@ -20,3 +20,20 @@ export const rabbitmq: Recipe = {
   },
   native: nativeRabbitmq,
 }
+
+/** Debian 12's release. It does not know the interceptor. */
+export const oldestRabbitmq: Recipe = {
+  ...rabbitmq,
+  variable: 'AMQP_URL_OLDEST',
+  container: {
+    ...rabbitmq.container,
+    image: 'rabbitmq:3.10',
+    files: [{ target: '/etc/rabbitmq/conf.d/90-waybill.conf', content: 'loopback_users = none\n' }],
+  },
+  async native() {
+    const broker = await nativeRabbitmq()
+    if (broker.version.startsWith('3.10.')) return broker
+    await broker.stop()
+    throw new Error(`the rabbitmq-server installed is ${broker.version}, not 3.10`)
+  },
+}
