@@ -13,6 +13,7 @@ export {
 export type { Destination } from './destination.ts'
 export { safely, warnOnce } from './diag.ts'
 export { errorTypeOf } from './failure.ts'
+export { handOver, takeOver } from './hand-over.ts'
 export { WaybillTypeError, type MessageInfo, type Origin, type TelemetryOptions } from './options.ts'
 export { isPatched, patchMethod, unpatch } from './patch.ts'
 export {

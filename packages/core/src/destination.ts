@@ -8,7 +8,7 @@ import {
 
 /** Where a message goes to or comes from. */
 export interface Destination {
-  /** `messaging.destination.name` */
+  /** `messaging.destination.name`; empty for an operation on several, of which no one name is true. */
   readonly name: string
   /** Low-cardinality form, for names that contain a tenant or user id; used in span names and metrics instead. */
   readonly template?: string | undefined
@@ -28,7 +28,7 @@ export function labelOf(destination: Destination): string {
 
 /** Adds a destination's attributes to those of a span. */
 export function describeDestination(attributes: Attributes, destination: Destination): void {
-  attributes[ATTR_DESTINATION_NAME] = destination.name
+  if (destination.name !== '') attributes[ATTR_DESTINATION_NAME] = destination.name
   if (destination.template !== undefined) attributes[ATTR_DESTINATION_TEMPLATE] = destination.template
   if (destination.temporary === true) attributes[ATTR_DESTINATION_TEMPORARY] = true
   if (destination.anonymous === true) attributes[ATTR_DESTINATION_ANONYMOUS] = true
@@ -37,6 +37,6 @@ export function describeDestination(attributes: Attributes, destination: Destina
 /** Adds a destination's attributes to those of a metric point, unless its name has no bounded number of values. */
 export function measureDestination(attributes: Attributes, destination: Destination): void {
   if (destination.template !== undefined) attributes[ATTR_DESTINATION_TEMPLATE] = destination.template
-  else if (destination.temporary !== true && destination.anonymous !== true)
+  else if (destination.name !== '' && destination.temporary !== true && destination.anonymous !== true)
     attributes[ATTR_DESTINATION_NAME] = destination.name
 }

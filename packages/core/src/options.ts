@@ -6,6 +6,8 @@ export interface MessageInfo {
   /** `messaging.destination.name` */
   readonly destination: string
   readonly messageId?: string | undefined
+  /** What kind of message this is, where the application names it: a BullMQ job's name. */
+  readonly messageName?: string | undefined
   readonly attempt?: number | undefined
 }
 

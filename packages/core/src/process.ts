@@ -5,6 +5,7 @@ import {
   trace,
   type Attributes,
   type Context,
+  type HrTime,
   type Link,
   type Span,
   type SpanContext,
@@ -61,6 +62,8 @@ export interface Incoming<C = unknown> extends Eligibility {
   /** Number of this delivery, from 1; left out where the client cannot tell. */
   readonly attempt?: number | undefined
   readonly messageId?: string | undefined
+  /** What kind of message this is to the application, where it names it (BullMQ: the job's name). */
+  readonly messageName?: string | undefined
   readonly conversationId?: string | undefined
   readonly group?: string | undefined
   readonly clientId?: string | undefined
@@ -68,6 +71,10 @@ export interface Incoming<C = unknown> extends Eligibility {
   readonly relation?: Relation | undefined
   /** Set where a new trace is meant, e.g. an iteration of a scheduler. The creation context is linked. */
   readonly rootReason?: RootReason | undefined
+  /** Further spans that this one is about, e.g. the attempt before. */
+  readonly links?: readonly Link[] | undefined
+  /** False: the wait is in the metric and on the Process span only, where many messages would crowd one trace. */
+  readonly transitSpan?: boolean | undefined
   /** The system's own attributes; asked for only if the span is recorded. */
   readonly details?: (() => Attributes) | undefined
 }
@@ -76,6 +83,8 @@ export interface Incoming<C = unknown> extends Eligibility {
 export interface ProcessResult extends Ending {
   readonly outcome?: Outcome | undefined
   readonly attributes?: Attributes | undefined
+  /** `performance.now()` at which the handler was done, where the client settles before it says so. Default: now. */
+  readonly ended?: number | undefined
 }
 
 /** A message being handled: one span that ends exactly once. */
@@ -107,6 +116,7 @@ export function judge(telemetry: Telemetry, signals: Signals, incoming: Incoming
   const info: MessageInfo = {
     destination: incoming.destination.name,
     messageId: incoming.messageId,
+    messageName: incoming.messageName,
     attempt: incoming.attempt,
   }
   // A throwing hook must not let an untrusted context in.
@@ -147,6 +157,8 @@ export function beginJudged(telemetry: Telemetry, signals: Signals, judged: Judg
   const reached = telemetry.now()
   const started = incoming.since ?? performance.now()
   const span = safely(log, 'starting a process span', NO_SPAN, () => begin?.(signals.tracer) ?? NO_SPAN)
+  // Not earlier than the start that the SDK took: a span of an instant would end before it began.
+  const startedAt = Date.now()
   const arrival = arrive(judged, reached)
   if (incoming.received !== true) recordTransit(telemetry, signals, arrival)
   if (span.isRecording())
@@ -165,8 +177,9 @@ export function beginJudged(telemetry: Telemetry, signals: Signals, judged: Judg
       if (ended) return
       ended = true
       safely(telemetry.log, 'ending a process span', undefined, () => {
-        endSpan(span, result)
-        const seconds = (performance.now() - started) / 1000
+        const milliseconds = (result.ended ?? performance.now()) - started
+        endSpan(span, result, result.ended === undefined ? undefined : hrTime(startedAt + milliseconds))
+        const seconds = milliseconds / 1000
         measure(telemetry, signals, incoming, seconds, result, incoming.received === true ? 0 : 1)
       })
     },
@@ -207,7 +220,10 @@ function spanOf(telemetry: Telemetry, judged: Judged, base: Context): (tracer: T
       `${incoming.operation} ${incoming.destination.name}: new trace (${reason ?? 'relation: link'})`,
     )
   }
-  const links: Link[] = creation === undefined ? [] : [{ context: creation }]
+  const links: Link[] = [
+    ...(creation === undefined ? [] : [{ context: creation }]),
+    ...(incoming.links ?? []),
+  ]
   const kind = incoming.operationType === 'receive' ? SpanKind.CLIENT : SpanKind.CONSUMER
   const startTime =
     incoming.since === undefined ? undefined : new Date(Date.now() - (performance.now() - incoming.since))
@@ -261,7 +277,7 @@ export function recordTransit(telemetry: Telemetry, signals: Signals, arrival: A
       signals.instruments.journeyDuration.record((transit.to - origin) / 1000, attributes)
     }
     // A trace that is meant to be new is not to grow the old one: a scheduler's first add would collect a span a tick.
-    if (incoming.rootReason !== undefined) return
+    if (incoming.rootReason !== undefined || incoming.transitSpan === false) return
     const { enabled, minMs, maxMs } = telemetry.options.transitSpan
     const wait = transit.to - transit.from
     if (!enabled || wait < minMs || wait > maxMs || arrival.trust !== 'continue') return
@@ -299,15 +315,20 @@ function transitSpan(
 }
 
 /** Ends a process span with how it went. */
-export function endSpan(span: Span, result: ProcessResult): void {
+export function endSpan(span: Span, result: ProcessResult, endTime?: HrTime): void {
   try {
     if (!span.isRecording()) return
     if (result.outcome !== undefined) span.setAttribute(ATTR_DELIVERY_OUTCOME, result.outcome)
     if (result.attributes !== undefined) span.setAttributes(result.attributes)
     recordFailure(span, result)
   } finally {
-    span.end()
+    span.end(endTime)
   }
+}
+
+/** Epoch ms, with a fraction, as the SDK takes a time for sure. */
+function hrTime(ms: number): HrTime {
+  return [Math.trunc(ms / 1000), Math.trunc((ms % 1000) * 1e6)]
 }
 
 /** Counts one delivery and the time spent on it. */
@@ -316,12 +337,16 @@ export function measure(
   signals: Signals,
   incoming: Omit<Incoming, 'carrier' | 'getter' | 'times'>,
   seconds: number,
-  ending: Ending,
+  ending: Ending & Pick<ProcessResult, 'outcome'>,
   count = 1,
 ): void {
   const attributes = metricAttributes(telemetry, incoming.operation, incoming.destination, incoming.group)
   measureFailure(attributes, errorTypeIn(ending))
   if (incoming.operationType === 'receive') signals.instruments.operationDuration.record(seconds, attributes)
   else signals.instruments.processDuration.record(seconds, attributes)
-  if (count > 0) signals.instruments.consumed.add(count, attributes)
+  if (count === 0) return
+  // Each outcome is a series of its own here; how long handlers take is asked of all of them together.
+  const { outcome } = ending
+  const counted = outcome === undefined ? attributes : { ...attributes, [ATTR_DELIVERY_OUTCOME]: outcome }
+  signals.instruments.consumed.add(count, counted)
 }

@@ -32,6 +32,8 @@ export interface Outgoing {
   readonly count?: number | undefined
   /** Native operation for the `waybill` field, where the consumer needs it (BullMQ). */
   readonly op?: string | undefined
+  /** Number of messages that one call of the application makes, where the consumer is to know how wide it fans out. */
+  readonly fanOut?: number | undefined
   /** The system's own attributes; asked for only if the span is recorded. */
   readonly details?: (() => Attributes) | undefined
 }
@@ -85,6 +87,7 @@ export function beginSend(telemetry: Telemetry, outgoing: Outgoing): Sending | u
       sent,
       origin: journeyOf(caller)?.origin ?? sent,
       ...(outgoing.op && { op: outgoing.op }),
+      ...(outgoing.fanOut && { fanOut: outgoing.fanOut }),
     })
     ours = { fields, replaces: new Set(Object.keys(fields)) }
     return ours
@@ -149,7 +152,7 @@ function startSpan(telemetry: Telemetry, signals: Signals, outgoing: Outgoing, c
   const span = safely(telemetry.log, 'starting a send span', NO_SPAN, () => {
     const attributes = spanAttributes(telemetry, outgoing.operation, outgoing.destination)
     attributes[ATTR_OPERATION_TYPE] = 'send'
-    const name = `${outgoing.operation} ${labelOf(outgoing.destination)}`
+    const name = `${outgoing.operation} ${labelOf(outgoing.destination)}`.trimEnd()
     return signals.tracer.startSpan(name, { kind: SpanKind.PRODUCER, attributes }, caller)
   })
   if (span.isRecording())

@@ -13,12 +13,16 @@ export interface Waybill {
   readonly origin: number
   /** Native operation, where a consumer cannot otherwise know what kind of message it has. */
   readonly op?: string
+  /** Number of messages of the one call that this message was made by. */
+  readonly fanOut?: number
 }
 
-/** Encodes the field's value: `sent=<ms>;origin=<ms>[;op=<operation>]`. Source: docs/wire-format.md. */
+/** Encodes the field's value: `sent=<ms>;origin=<ms>[;op=<operation>][;fanout=<count>]`. Source: docs/wire-format.md. */
 export function formatWaybill(waybill: Waybill): string {
   const times = `sent=${waybill.sent};origin=${waybill.origin}`
-  return waybill.op === undefined ? times : `${times};op=${waybill.op}`
+  const op = waybill.op === undefined ? '' : `;op=${waybill.op}`
+  const fanOut = waybill.fanOut === undefined ? '' : `;fanout=${waybill.fanOut}`
+  return `${times}${op}${fanOut}`
 }
 
 /**
@@ -26,7 +30,7 @@ export function formatWaybill(waybill: Waybill): string {
  * so are pairs that this version does not know.
  */
 export function parseWaybill(value: string | undefined, now: number): Partial<Waybill> {
-  const parsed: { sent?: number; origin?: number; op?: string } = {}
+  const parsed: { sent?: number; origin?: number; op?: string; fanOut?: number } = {}
   if (value === undefined || value.length > 128) return parsed
   for (const pair of value.split(';')) {
     const equals = pair.indexOf('=')
@@ -35,6 +39,8 @@ export function parseWaybill(value: string | undefined, now: number): Partial<Wa
     const content = pair.slice(equals + 1).trim()
     if (key === 'op') {
       if (/^[A-Za-z0-9_.-]{1,32}$/.test(content)) parsed.op = content
+    } else if (key === 'fanout') {
+      if (/^\d{1,9}$/.test(content)) parsed.fanOut = Number(content)
     } else if (key === 'sent' || key === 'origin') {
       const time = /^\d{1,15}$/.test(content) ? Number(content) : Number.NaN
       if (isPlausible(time, now)) parsed[key] = time
