@@ -3,6 +3,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { SpanKind } from '@opentelemetry/api'
+import { brokerNames } from '@waybill/brokers'
 import { afterAll, describe, expect, inject, test } from 'vitest'
 import type { WrittenSpan } from './readme-telemetry.ts'
 
@@ -15,7 +16,7 @@ afterAll(() => {
 const brokers = inject('brokers')
 const urlOf = (name: keyof typeof brokers): string => ('url' in brokers[name] ? brokers[name].url : '')
 const environment = { REDIS_URL: urlOf('redis'), AMQP_URL: urlOf('rabbitmq'), KAFKA_BROKERS: urlOf('kafka') }
-const allBrokers = Object.values(brokers).every((broker) => 'url' in broker)
+const allBrokers = brokerNames.every((name) => 'url' in brokers[name])
 
 /** The root README shows single lines: what stands around them in an application is here. */
 const surroundings: Record<string, { readonly before: string; readonly after: string }> = {

@@ -1,5 +1,7 @@
+/** The brokers that everything runs on. */
 export const brokerNames = ['redis', 'rabbitmq', 'kafka'] as const
-export type BrokerName = (typeof brokerNames)[number]
+/** `redis-8.6`, besides, for what a Redis before 8.4 has not: `XREADGROUP … CLAIM`, and `XADD … IDMP` since 8.6. */
+export type BrokerName = (typeof brokerNames)[number] | 'redis-8.6'
 
 /** How a broker came to be: named by an environment variable, run as a container, or as a child process. */
 export type Origin = 'url' | 'container' | 'native'

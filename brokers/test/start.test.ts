@@ -37,6 +37,13 @@ test('each broker is reported in one line; a missing one has its reason', async 
   ])
 })
 
+test('the newer Redis has a variable of its own', async () => {
+  vi.stubEnv('REDIS_URL', 'redis://127.0.0.1:1')
+  const url = await someRedis()
+  vi.stubEnv('REDIS_8_6_URL', url)
+  expect(await startBroker('redis-8.6')).toMatchObject({ name: 'redis-8.6', url, how: 'url' })
+})
+
 test('nothing else is started in place of a URL where nobody answers', async () => {
   vi.stubEnv('AMQP_URL', 'amqp://127.0.0.1:1')
   await expect(startBroker('rabbitmq', { urlTimeoutMs: 100 })).rejects.toThrow(

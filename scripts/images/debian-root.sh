@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # A root file system out of Debian packages, without a chroot, mounts or maintainer scripts: packages are downloaded into
 # an apt state of its own, from the mirror that this machine's apt uses, and unpacked. Needs no root.
-# usage: debian-root.sh <suite> <empty folder> <package>...     env: DEBIAN_MIRROR, DEBIAN_KEYRING
+# usage: debian-root.sh [--alone] <suite> <empty folder> <package>...     env: DEBIAN_MIRROR, DEBIAN_KEYRING
+# With --alone what the packages depend on is left out: files to be laid over such a root.
 set -euo pipefail
+alone=
+if [ "$1" = --alone ]; then alone=1; shift; fi
 suite=$1 target=$2
 shift 2
 
@@ -43,7 +46,11 @@ Acquire::Check-Valid-Until "false";
 #clear DPkg::Pre-Install-Pkgs;
 CONF
 apt-get -qq -c "$work/apt.conf" update
-apt-get -qq -c "$work/apt.conf" -y install --download-only "$@"
+if [ -n "$alone" ]; then
+  (cd "$work/cache/archives" && apt-get -qq -c "$work/apt.conf" download "$@")
+else
+  apt-get -qq -c "$work/apt.conf" -y install --download-only "$@"
+fi
 
 # The links of the merged /usr must exist before unpacking and must survive it.
 for folder in bin sbin lib lib64; do

@@ -23,6 +23,15 @@ interface Base {
   readonly suite: string
   readonly packages: string
   readonly images: readonly Image[]
+  readonly overlays?: readonly Overlay[]
+}
+
+/** An image with newer programs, from another suite, over the same system. */
+interface Overlay {
+  readonly name: string
+  readonly over: string
+  readonly suite: string
+  readonly packages: readonly string[]
 }
 
 const rabbitmq = [
@@ -48,6 +57,14 @@ const bases: readonly Base[] = [
       { name: 'rabbitmq:4', changes: rabbitmq },
       { name: 'apache/kafka:4.3.0', changes: ['EXPOSE 9092', 'CMD ["kafka-entrypoint"]'] },
     ],
+    overlays: [
+      {
+        name: 'redis:8.6', // XREADGROUP … CLAIM, XADD … IDMP
+        over: 'redis:8',
+        suite: 'experimental',
+        packages: ['redis-server', 'redis-tools'],
+      },
+    ],
   },
   {
     suite: 'bookworm', // the oldest RabbitMQ that we claim
@@ -62,7 +79,9 @@ const RECIPE_LABEL = 'waybill.recipe'
 export async function builtImagesAreHere(prefix: string): Promise<boolean> {
   try {
     const format = `{{index .Config.Labels "${RECIPE_LABEL}"}}`
-    const names = bases.flatMap(({ images }) => images.map((image) => `${prefix}/${image.name}`))
+    const names = bases.flatMap(({ images, overlays = [] }) =>
+      [...images, ...overlays].map(({ name }) => `${prefix}/${name}`),
+    )
     const labels = await run('docker', ['image', 'inspect', '--format', format, ...names])
     return labels
       .trim()
@@ -101,6 +120,12 @@ async function buildBase(base: Base, kafkaHome: Promise<string>, prefix: string,
     furnish(fileSystem)
     if (packages.some((name) => name.startsWith('openjdk'))) furnishKafka(fileSystem, home)
     await importImages(base, fileSystem, prefix, log)
+    for (const overlay of base.overlays ?? []) {
+      // A suite in development may have moved on: without this image only a few tests are left out.
+      await layOver(overlay, path.join(folder, overlay.suite), prefix, log).catch((error: Error) => {
+        log(`${overlay.name}: ${error.message}\n`)
+      })
+    }
   } finally {
     fs.rmSync(folder, { recursive: true, force: true })
   }
@@ -155,6 +180,18 @@ async function importImages(
       await run('docker', ['rm', container], { log })
     }),
   )
+}
+
+async function layOver(overlay: Overlay, fileSystem: string, prefix: string, log: Log): Promise<void> {
+  const { name, over, suite, packages } = overlay
+  fs.mkdirSync(fileSystem)
+  const script = path.join(root, 'scripts/images/debian-root.sh')
+  await run('bash', [script, '--alone', suite, fileSystem, ...packages], { log })
+  const container = (await run('docker', ['create', `${prefix}/${over}`], { log })).trim()
+  // The links of the merged /usr are there already: only what is below them is laid over.
+  await run('docker', ['cp', `${fileSystem}/usr/.`, `${container}:/usr`], { log })
+  await run('docker', ['commit', container, `${prefix}/${name}`], { log })
+  await run('docker', ['rm', container], { log })
 }
 
 /** The shell does the piping: half a gigabyte need not pass through this process. */

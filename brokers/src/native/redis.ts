@@ -3,8 +3,9 @@ import { freePort } from '../ports.ts'
 import { brokerFolder, type NativeBroker, startChild } from './child.ts'
 import { needProgram } from './program.ts'
 
-export async function nativeRedis(): Promise<NativeBroker> {
-  const program = needProgram('redis-server')
+/** @param server name or path of the program */
+export async function nativeRedis(server: string): Promise<NativeBroker> {
+  const program = needProgram(server)
   const port = await freePort()
   const folder = await brokerFolder('redis')
   return startChild({
