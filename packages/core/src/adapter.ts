@@ -12,8 +12,11 @@ export {
 } from './carrier.ts'
 export type { Destination } from './destination.ts'
 export { safely, warnOnce } from './diag.ts'
+export { recordEvent, type TelemetryEvent } from './event.ts'
 export { errorTypeOf } from './failure.ts'
 export { handOver, takeOver } from './hand-over.ts'
+export { journeyOf, type Journey } from './journey.ts'
+export { createLagGauge, type Lag, type LagGauge } from './lag.ts'
 export { WaybillTypeError, type MessageInfo, type Origin, type TelemetryOptions } from './options.ts'
 export { isPatched, patchMethod, unpatch } from './patch.ts'
 export {
@@ -25,11 +28,18 @@ export {
   type ProcessResult,
 } from './process.ts'
 export { isAutoInstrumented, reportAutoInstrumented, uninstrumented } from './self-check.ts'
-export { beginSend, send, type Outgoing, type Sending, type SendResult } from './send.ts'
+export {
+  beginSend,
+  send,
+  type Outgoing,
+  type OutgoingMessage,
+  type Sending,
+  type SendResult,
+} from './send.ts'
 export * from './semconv.ts'
 export { settle, type Failure } from './settle.ts'
 export { suppressed } from './suppress.ts'
 export { createTelemetry, type Scope, type Telemetry } from './telemetry.ts'
-export type { Clock, Eligibility, TimeSource, UnknownReason } from './transit.ts'
+export type { Clock, Eligibility, Stages, TimeSource, UnknownReason } from './transit.ts'
 export type { Relation, RootReason, Trust } from './trust.ts'
-export { parseWaybill, WAYBILL_FIELD } from './waybill.ts'
+export { parseWaybill, WAYBILL_FIELD, type Waybill } from './waybill.ts'

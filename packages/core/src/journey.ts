@@ -9,6 +9,10 @@ export interface Journey {
   readonly origin: number | undefined
   /** Creation context of the message, by which headers copied from it are recognised. */
   readonly creation: SpanContext | undefined
+  /** The carrier itself, by whose identity an adapter recognises the message. */
+  readonly carrier?: unknown
+  /** Number of this delivery, where it is known. */
+  readonly attempt?: number | undefined
 }
 
 /** The journey of the message that is handled in this context. */

@@ -29,6 +29,12 @@ export interface TelemetryOptions {
   readonly sendBaggage?: readonly string[]
   /** Cap in bytes for the baggage that is sent, 0 to 8192; members beyond it are left out. Default 1024. */
   readonly maxBaggageBytes?: number
+  /**
+   * What becomes of a trace context that the application itself put into a message that it sends: `keep` (default) it and
+   * link it, or `replace` it by the current one and link it. Headers copied from the message being handled are replaced
+   * in either case.
+   */
+  readonly existingContext?: 'keep' | 'replace'
   /** The transit span. The wait is always in the metric and on the Process span. */
   readonly transitSpan?: {
     /** Default true. */
@@ -56,6 +62,7 @@ export interface ResolvedOptions {
   readonly acceptBaggage: readonly string[] | undefined
   readonly sendBaggage: readonly string[] | undefined
   readonly maxBaggageBytes: number
+  readonly existingContext: 'keep' | 'replace'
   readonly transitSpan: { readonly enabled: boolean; readonly minMs: number; readonly maxMs: number }
   readonly maxLinks: number
   readonly compat: boolean
@@ -122,6 +129,7 @@ const CHECKS: Record<keyof TelemetryOptions, Check> = {
   acceptBaggage: isStrings,
   sendBaggage: isStrings,
   maxBaggageBytes: isNumber(0, 8192),
+  existingContext: (value) => (value === 'keep' || value === 'replace' ? undefined : "'keep' or 'replace'"),
   transitSpan: (value) => (typeof value === 'object' && value !== null ? undefined : 'an object'),
   maxLinks: isNumber(0, 10_000),
   compat: isBoolean,
@@ -160,6 +168,7 @@ export function resolveOptions(
     acceptBaggage: options.acceptBaggage,
     sendBaggage: options.sendBaggage,
     maxBaggageBytes: options.maxBaggageBytes ?? 1024,
+    existingContext: options.existingContext ?? 'keep',
     transitSpan: {
       enabled: transitSpan?.enabled ?? true,
       minMs: transitSpan?.minMs ?? 1,

@@ -20,11 +20,14 @@ import { withJourney } from './journey.ts'
 import type { MessageInfo } from './options.ts'
 import { extract, type Extracted } from './propagation.ts'
 import {
+  ATTR_BROKER_WAIT,
   ATTR_CLIENT_ID,
+  ATTR_CLIENT_WAIT,
   ATTR_CONSUMER_GROUP,
   ATTR_CONVERSATION_ID,
   ATTR_DELIVERY_ATTEMPT,
   ATTR_DELIVERY_OUTCOME,
+  ATTR_LOCAL_WAIT,
   ATTR_MESSAGE_AGE,
   ATTR_MESSAGE_ID,
   ATTR_OPERATION_TYPE,
@@ -37,8 +40,9 @@ import {
 import { settle } from './settle.ts'
 import { NO_SPAN } from './spans.ts'
 import type { Signals, Telemetry } from './telemetry.ts'
-import { transitOf, type Eligibility, type Transit } from './transit.ts'
+import { splitOf, transitOf, type Eligibility, type Stages, type Transit } from './transit.ts'
 import { contextWithBaggage, type Relation, type RootReason, type Trust } from './trust.ts'
+import type { Waybill } from './waybill.ts'
 
 /** How a broker's message was settled. */
 export type Outcome = 'ack' | 'nack' | 'reject' | 'requeue' | 'dead_lettered' | 'channel_closed' | 'abandoned'
@@ -75,6 +79,11 @@ export interface Incoming<C = unknown> extends Eligibility {
   readonly links?: readonly Link[] | undefined
   /** False: the wait is in the metric and on the Process span only, where many messages would crowd one trace. */
   readonly transitSpan?: boolean | undefined
+  /**
+   * Where the message has been, for the split of its wait; asked for only if the span is recorded, with what the producer
+   * wrote into the `waybill` field (nothing, if it is not believed).
+   */
+  readonly stages?: ((waybill: Partial<Waybill>) => Stages) | undefined
   /** The system's own attributes; asked for only if the span is recorded. */
   readonly details?: (() => Attributes) | undefined
 }
@@ -163,12 +172,17 @@ export function beginJudged(telemetry: Telemetry, signals: Signals, judged: Judg
   if (incoming.received !== true) recordTransit(telemetry, signals, arrival)
   if (span.isRecording())
     safely(log, 'describing a process span', undefined, () => {
-      describe(span, arrival)
+      describe(span, arrival, reached)
     })
   let context = span === NO_SPAN ? base : trace.setSpan(base, span)
   const { origin, sent } = extracted.waybill
   if (trust === 'continue')
-    context = withJourney(context, { origin: origin ?? sent, creation: extracted.creation })
+    context = withJourney(context, {
+      origin: origin ?? sent,
+      creation: extracted.creation,
+      carrier: incoming.carrier,
+      attempt: incoming.attempt,
+    })
   let ended = false
   return {
     context,
@@ -245,12 +259,26 @@ export function creationAttributes(
   return attributes
 }
 
-function describe(span: Span, { incoming, transit }: Arrival): void {
+function describe(span: Span, arrival: Arrival, now: number): void {
+  const { incoming, transit } = arrival
   if (incoming.messageId !== undefined) span.setAttribute(ATTR_MESSAGE_ID, incoming.messageId)
   if (incoming.conversationId !== undefined) span.setAttribute(ATTR_CONVERSATION_ID, incoming.conversationId)
   if (incoming.attempt !== undefined) span.setAttribute(ATTR_DELIVERY_ATTEMPT, incoming.attempt)
-  if (incoming.received !== true) describeTransit(span, transit)
+  if (incoming.received !== true) {
+    describeTransit(span, transit)
+    describeSplit(span, arrival, now)
+  }
   if (incoming.details !== undefined) span.setAttributes(incoming.details())
+}
+
+/** The parts of a first delivery's wait. Where the whole is unknown so are they, but for clocks that disagree. */
+function describeSplit(span: Span, { incoming, extracted, trust, transit }: Arrival, now: number): void {
+  if (incoming.stages === undefined || transit.kind === 'unknown') return
+  const waybill = trust === 'continue' ? extracted.waybill : {}
+  const { client, broker, local } = splitOf(incoming.stages(waybill), waybill.sent, now)
+  if (client !== undefined) span.setAttribute(ATTR_CLIENT_WAIT, client / 1000)
+  if (broker !== undefined) span.setAttribute(ATTR_BROKER_WAIT, broker / 1000)
+  if (local !== undefined) span.setAttribute(ATTR_LOCAL_WAIT, local / 1000)
 }
 
 function describeTransit(span: Span, transit: Transit): void {

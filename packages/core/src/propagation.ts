@@ -110,6 +110,16 @@ export interface Extracted {
   readonly waybill: Partial<Waybill>
 }
 
+/** The valid trace context that a carrier has already, if any. */
+export function readContext<C>(
+  carrier: C,
+  getter: TextMapGetter<C>,
+  propagator: TextMapPropagator,
+): SpanContext | undefined {
+  const found = trace.getSpanContext(propagator.extract(ROOT_CONTEXT, carrier, getter))
+  return found !== undefined && trace.isSpanContextValid(found) ? found : undefined
+}
+
 /** Reads a carrier. Never throws: what cannot be read is missing. */
 export function extract<C>(
   carrier: C,

@@ -31,6 +31,12 @@ export const ATTR_TRANSIT_TIME = 'waybill.transit.time'
 export const ATTR_TRANSIT_CLOCK = 'waybill.transit.clock'
 /** Why no wait is given: see `UnknownReason`. */
 export const ATTR_TRANSIT_UNKNOWN = 'waybill.transit.unknown'
+/** Seconds (double) from the call of the send until the client wrote the message; buffers and retries of the client. */
+export const ATTR_CLIENT_WAIT = 'waybill.transit.client_wait'
+/** Seconds (double) from then, or from the broker's storing it, until this process had the message. */
+export const ATTR_BROKER_WAIT = 'waybill.transit.broker_wait'
+/** Seconds (double) from then until the handler: prefetched messages, and the other messages of a batch. */
+export const ATTR_LOCAL_WAIT = 'waybill.transit.local_wait'
 /** Seconds (double) of delay that the application asked for; not part of the wait. */
 export const ATTR_SCHEDULED_DELAY = 'waybill.transit.scheduled_delay'
 /** Seconds (double) since the message was sent, given where the wait itself is unknown. */
@@ -51,3 +57,5 @@ export const METRIC_PROCESS_DURATION = 'messaging.process.duration'
 export const METRIC_TRANSIT_DURATION = 'waybill.transit.duration'
 export const METRIC_JOURNEY_DURATION = 'waybill.journey.duration'
 export const METRIC_CLOCK_SKEW = 'waybill.transit.clock_skew'
+/** Messages (gauge) that a consumer's group has still before it in one place, as its client or broker tells. */
+export const METRIC_CONSUMER_LAG = 'waybill.consumer.lag'

@@ -13,13 +13,11 @@ import type { Stamp } from './carrier.ts'
 import { labelOf, type Destination } from './destination.ts'
 import { safely } from './diag.ts'
 import { errorTypeIn, measureFailure, recordFailure, type Ending } from './failure.ts'
-import { journeyOf } from './journey.ts'
-import { extract, inject } from './propagation.ts'
 import { ATTR_BATCH_COUNT, ATTR_CONVERSATION_ID, ATTR_MESSAGE_ID, ATTR_OPERATION_TYPE } from './semconv.ts'
 import { settle } from './settle.ts'
 import { NO_SPAN } from './spans.ts'
+import { createStamping } from './stamping.ts'
 import type { Signals, Telemetry } from './telemetry.ts'
-import { formatWaybill, WAYBILL_FIELD } from './waybill.ts'
 
 /** What an adapter says about one send. */
 export interface Outgoing {
@@ -34,7 +32,27 @@ export interface Outgoing {
   readonly op?: string | undefined
   /** Number of messages that one call of the application makes, where the consumer is to know how wide it fans out. */
   readonly fanOut?: number | undefined
+  /**
+   * A PRODUCER span `create …` for each message that is stamped, the creation context of that message alone; the span of
+   * the call is then a CLIENT span that links them. Default false: the messages of a call share its PRODUCER span.
+   */
+  readonly createSpans?: boolean | undefined
+  /** Whether the messages may get fields of ours. Without them a copied `waybill` field goes, its times being old. Default true. */
+  readonly inject?: boolean | undefined
   /** The system's own attributes; asked for only if the span is recorded. */
+  readonly details?: (() => Attributes) | undefined
+}
+
+/** What an adapter says about one message of a send, where the messages differ. */
+export interface OutgoingMessage {
+  readonly messageId?: string | undefined
+  /** Overrides `Outgoing.op`. */
+  readonly op?: string | undefined
+  /** A copy of a consumed message that is sent on: it continues that journey, its context is replaced and linked. */
+  readonly forwards?:
+    | { readonly origin?: number | undefined; readonly failed?: SpanContext | undefined }
+    | undefined
+  /** Attributes of its `create` span, if it gets one and that is recorded. */
   readonly details?: (() => Attributes) | undefined
 }
 
@@ -56,7 +74,7 @@ export interface Sending {
    * What to write into one message. A `traceparent` that the application set stays and is linked, unless it is that of
    * the message being handled now: then headers were copied, and ours replace it (conventions §2).
    */
-  stamp<C>(carrier?: C, getter?: TextMapGetter<C>): Stamp
+  stamp<C>(carrier?: C, getter?: TextMapGetter<C>, message?: OutgoingMessage): Stamp
   /** Ends the span and counts the messages. Later calls do nothing. */
   end(result?: SendResult): void
 }
@@ -71,41 +89,10 @@ export function beginSend(telemetry: Telemetry, outgoing: Outgoing): Sending | u
   const started = performance.now()
   const span = startSpan(telemetry, signals, outgoing, caller)
   const context = span === NO_SPAN ? caller : trace.setSpan(caller, span)
-  let ours: Stamp | undefined
   let ended = false
-
-  function ownStamp(): Stamp {
-    if (ours !== undefined) return ours
-    const { sendBaggage, maxBaggageBytes } = telemetry.options
-    const fields = inject(
-      context,
-      signals!.propagator,
-      { allow: sendBaggage, maxBytes: maxBaggageBytes },
-      log,
-    )
-    fields[WAYBILL_FIELD] = formatWaybill({
-      sent,
-      origin: journeyOf(caller)?.origin ?? sent,
-      ...(outgoing.op && { op: outgoing.op }),
-      ...(outgoing.fanOut && { fanOut: outgoing.fanOut }),
-    })
-    ours = { fields, replaces: new Set(Object.keys(fields)) }
-    return ours
-  }
-
   return {
     context,
-    stamp(carrier, getter) {
-      const stamp = ownStamp()
-      if (carrier === undefined || carrier === null || getter === undefined) return stamp
-      return safely(log, 'reading the headers of an outgoing message', stamp, () => {
-        const { creation } = extract(carrier, getter, signals.propagator, sent, log)
-        if (creation === undefined) return stamp
-        span.addLink({ context: creation })
-        const copied = isSame(creation, journeyOf(caller)?.creation)
-        return copied ? replacingAll(stamp, signals) : keepingContext(stamp)
-      })
-    },
+    stamp: createStamping(telemetry, signals, outgoing, { caller, context, span, sent }),
     end(result = {}) {
       if (ended) return
       ended = true
@@ -153,7 +140,9 @@ function startSpan(telemetry: Telemetry, signals: Signals, outgoing: Outgoing, c
     const attributes = spanAttributes(telemetry, outgoing.operation, outgoing.destination)
     attributes[ATTR_OPERATION_TYPE] = 'send'
     const name = `${outgoing.operation} ${labelOf(outgoing.destination)}`.trimEnd()
-    return signals.tracer.startSpan(name, { kind: SpanKind.PRODUCER, attributes }, caller)
+    // A second PRODUCER above those of the messages would count each of them twice in service graphs.
+    const kind = outgoing.createSpans === true ? SpanKind.CLIENT : SpanKind.PRODUCER
+    return signals.tracer.startSpan(name, { kind, attributes }, caller)
   })
   if (span.isRecording())
     safely(telemetry.log, 'describing a send span', undefined, () => {
@@ -192,21 +181,4 @@ function finish(
   measureFailure(attributes, errorTypeIn(result))
   signals.instruments.operationDuration.record(seconds, attributes)
   if (result.sent !== false) signals.instruments.sent.add(result.count ?? outgoing.count ?? 1, attributes)
-}
-
-function isSame(a: SpanContext, b: SpanContext | undefined): boolean {
-  return b !== undefined && a.traceId === b.traceId && a.spanId === b.spanId
-}
-
-/** The application's own trace context stays: of ours only the `waybill` field is written. */
-function keepingContext(stamp: Stamp): Stamp {
-  return {
-    fields: { [WAYBILL_FIELD]: stamp.fields[WAYBILL_FIELD] as string },
-    replaces: new Set([WAYBILL_FIELD]),
-  }
-}
-
-/** Headers copied from a consumed message: all its context goes, also what the current context does not write again. */
-function replacingAll(stamp: Stamp, signals: Signals): Stamp {
-  return { fields: stamp.fields, replaces: new Set([...stamp.replaces, ...signals.propagator.fields()]) }
 }

@@ -30,6 +30,7 @@ export interface Scope extends Origin {
 /** What is live right now: the tracer, instruments and propagator of the registered SDK. */
 export interface Signals {
   readonly tracer: Tracer
+  readonly meter: Meter
   readonly instruments: Instruments
   readonly propagator: TextMapPropagator
 }
@@ -88,6 +89,7 @@ export function createTelemetry(
     meterProvider = meters
     live = {
       tracer: tracers.getTracer(scope.packageName, scope.version, { schemaUrl: SCHEMA_URL }),
+      meter,
       instruments: createInstruments(meter),
       propagator,
     }

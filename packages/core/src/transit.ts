@@ -66,6 +66,32 @@ export function transitOf(eligibility: Eligibility, sent: number | undefined, no
   return { kind: 'known', from, to: now, clock: source.clock, scheduledDelay: eligibility.scheduledDelay }
 }
 
+/** Where a message has been between send and handler, as far as an adapter knows; epoch ms. */
+export interface Stages {
+  /** When the client wrote the message or, by the broker's clock, when the broker stored it. */
+  readonly stored?: number | undefined
+  /** When this process had the message, by the clock that also says when it reached the handler. */
+  readonly fetched?: number | undefined
+}
+
+/** The parts of a wait in ms. One is missing where either of its ends is, or where the clocks contradict each other. */
+export interface Split {
+  readonly client?: number | undefined
+  readonly broker?: number | undefined
+  readonly local?: number | undefined
+}
+
+/** Splits a wait that ends at `now`. Only the local part is certain whatever the clocks of others say. */
+export function splitOf({ stored, fetched }: Stages, sent: number | undefined, now: number): Split {
+  return { client: between(sent, stored), broker: between(stored, fetched), local: between(fetched, now) }
+}
+
+function between(from: number | undefined, to: number | undefined): number | undefined {
+  if (from === undefined || to === undefined) return undefined
+  const wait = to - from
+  return wait >= 0 ? wait : undefined
+}
+
 function firstPlausible(
   times: Eligibility['times'],
   sent: number | undefined,

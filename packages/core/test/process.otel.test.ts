@@ -68,6 +68,62 @@ describe('process', () => {
     expect(series?.value).toMatchObject({ count: 1, sum: 0.3 })
   })
 
+  describe('the parts of the wait', () => {
+    const [at, sent] = [1_700_000_000_000, 1_699_999_999_700]
+    const split = (headers: object, more: Partial<Parameters<typeof process>[1]> = {}, options = {}) => {
+      const asked: unknown[] = []
+      const stages = (waybill: object) => {
+        asked.push(waybill)
+        return { stored: sent + 100, fetched: at - 50 }
+      }
+      process(
+        adapter({ now: () => at, ...options }),
+        delivered(headers, { stages, ...more }),
+        () => undefined,
+      )
+      const found = Object.entries(telemetry.recorder.spans.at(-1)?.attributes ?? {})
+        .filter(([name]) => name.endsWith('_wait'))
+        .map(([name, value]) => [name.split('.').at(-1), value])
+      return { asked, found: Object.fromEntries(found) as object }
+    }
+    const headers = { traceparent: TRACEPARENT, waybill: `sent=${sent};origin=${sent};op=late` }
+
+    test('are on the process span, and the adapter is told what the producer wrote', () => {
+      const { asked, found } = split(headers)
+      expect(found).toEqual({ client_wait: 0.1, broker_wait: 0.15, local_wait: 0.05 })
+      expect(asked).toEqual([{ sent, origin: sent, op: 'late' }])
+    })
+
+    test('of an untrusted message leave out what only its sender says', () => {
+      const { asked, found } = split(headers, { times: [{ at: sent }] }, { trust: 'link' })
+      expect(found).toEqual({ broker_wait: 0.15, local_wait: 0.05 })
+      expect(asked).toEqual([{}])
+    })
+
+    test.each([
+      ['redelivered', { unknown: 'redelivered' as const }],
+      ['received already', { received: true }],
+    ])('are not given of a message that was %s', (_, more) => {
+      expect(split(headers, more).found).toEqual({})
+    })
+
+    test('are given of clocks that disagree, as far as they are certain', () => {
+      const ahead = { ...headers, waybill: `sent=${at + 500}` }
+      expect(split(ahead).found).toEqual({ broker_wait: 0.15, local_wait: 0.05 })
+    })
+
+    test('are not asked for where the span is not recorded; a fault in them harms nothing', async () => {
+      const thrower = () => {
+        throw new Error('stages')
+      }
+      process(adapter(), delivered(headers, { stages: thrower }), () => undefined)
+      expect(telemetry.recorder.spans.filter(({ name }) => name === 'process jobs')).toHaveLength(1)
+      await telemetry.uninstall()
+      telemetry = installSdk({ sampled: false })
+      expect(split(headers).asked).toEqual([])
+    })
+  })
+
   test('by default a wait below 1 ms gets no span', () => {
     process(adapter({ now }), delivered(sentAgo(0)), () => undefined)
     expect(names()).toEqual(['process jobs'])

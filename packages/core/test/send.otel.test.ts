@@ -188,6 +188,109 @@ describe('send', () => {
     expect(sent?.links.map((link) => link.context.spanId)).toEqual([SPAN_ID])
   })
 
+  test("existingContext: 'replace' writes the current context, and links the application's", () => {
+    const stamp = send(adapter({ now, existingContext: 'replace' }), outgoing, (sending) =>
+      sending!.stamp({ traceparent: TRACEPARENT, tracestate: 'a=1' }, recordGetter),
+    )
+    expect(stamp.fields['traceparent']).toContain(only().spanContext().spanId)
+    expect(stamp.replaces.has('tracestate')).toBe(true)
+    expect(only().links.map((link) => link.context.spanId)).toEqual([SPAN_ID])
+  })
+
+  test('a message that is sent on: origin kept, old context replaced, the failed span linked', () => {
+    const failed = { traceId: TRACE_ID, spanId: 'f'.repeat(16), traceFlags: 1 }
+    const stamp = send(adapter({ now }), outgoing, (sending) =>
+      sending!.stamp({ traceparent: TRACEPARENT }, recordGetter, { forwards: { origin: NOW - 900, failed } }),
+    )
+    expect(stamp.fields['traceparent']).toContain(only().spanContext().spanId)
+    expect(stamp.fields['waybill']).toBe(`sent=${NOW};origin=${NOW - 900}`)
+    expect(stamp.replaces.has('baggage')).toBe(true)
+    expect(only().links.map((link) => link.context.spanId)).toEqual([SPAN_ID, failed.spanId])
+  })
+
+  test("one message's own operation is written into its field alone", () => {
+    const stamps = send(adapter({ now }), outgoing, (sending) =>
+      [undefined, { op: 'late' }].map((message) => sending!.stamp({}, recordGetter, message)),
+    )
+    expect(stamps.map(({ fields }) => fields['waybill'])).toEqual([
+      `sent=${NOW};origin=${NOW}`,
+      `sent=${NOW};origin=${NOW};op=late`,
+    ])
+  })
+
+  test('inject: false writes nothing, and old times do not travel on', () => {
+    const stamp = send(adapter(), { ...outgoing, inject: false }, (sending) =>
+      sending!.stamp({ traceparent: TRACEPARENT, waybill: 'sent=1' }, recordGetter),
+    )
+    expect(stamp.fields).toEqual({})
+    expect([...stamp.replaces]).toEqual(['waybill'])
+  })
+
+  test('links no more than maxLinks, and counts what it left out', () => {
+    send(adapter({ maxLinks: 2 }), outgoing, (sending) => {
+      for (let i = 0; i < 5; i++) sending!.stamp({ traceparent: TRACEPARENT }, recordGetter)
+    })
+    expect(only().links).toHaveLength(2)
+    expect(only().attributes['waybill.links.omitted']).toBe(3)
+  })
+
+  describe('with create spans', () => {
+    const creating = { ...outgoing, count: 3, createSpans: true }
+    test('a PRODUCER span for each message, and a CLIENT span that links them', async () => {
+      const stamps = send(adapter(), creating, (sending) =>
+        ['m1', 'm2', 'm3'].map((messageId) =>
+          sending!.stamp({}, recordGetter, { messageId, details: () => ({ 'test.key': messageId }) }),
+        ),
+      )
+      const created = telemetry.recorder.spans.filter(({ name }) => name === 'create jobs')
+      const call = telemetry.recorder.spans.find(({ name }) => name === 'send jobs')
+      expect(created.map(({ kind }) => kind)).toEqual(Array(3).fill(SpanKind.PRODUCER))
+      expect(created.map(({ attributes }) => attributes)).toEqual(
+        ['m1', 'm2', 'm3'].map((id) => ({
+          'messaging.system.name': 'test',
+          'messaging.system': 'test',
+          'messaging.operation.name': 'create',
+          'messaging.operation.type': 'create',
+          'messaging.destination.name': 'jobs',
+          'messaging.message.id': id,
+          'test.key': id,
+        })),
+      )
+      expect(call?.kind).toBe(SpanKind.CLIENT)
+      expect(call?.attributes['messaging.operation.type']).toBe('send')
+      const ids = created.map((span) => span.spanContext().spanId)
+      expect(call?.links.map((link) => link.context.spanId)).toEqual(ids)
+      expect(stamps.map(({ fields }) => fields['traceparent']?.split('-')[2])).toEqual(ids)
+      expect((await telemetry.series('messaging.client.sent.messages')).map(({ value }) => value)).toEqual([
+        3,
+      ])
+    })
+
+    test('they are siblings of the call, children of its caller', () => {
+      const parent = trace.getTracer('test').startSpan('request')
+      context.with(trace.setSpan(ROOT_CONTEXT, parent), () => {
+        send(adapter(), creating, (sending) => sending!.stamp())
+      })
+      parent.end()
+      const parents = telemetry.recorder.spans
+        .filter(({ name }) => name.endsWith('jobs'))
+        .map((span) => span.parentSpanContext?.spanId)
+      expect(parents).toEqual(Array(2).fill(parent.spanContext().spanId))
+    })
+
+    test('a message that the application has created gets none; one whose context is replaced links it', () => {
+      send(adapter(), creating, (sending) => sending!.stamp({ traceparent: TRACEPARENT }, recordGetter))
+      expect(only().links.map((link) => link.context.spanId)).toEqual([SPAN_ID])
+      telemetry.recorder.reset()
+      send(adapter({ existingContext: 'replace' }), creating, (sending) =>
+        sending!.stamp({ traceparent: TRACEPARENT }, recordGetter),
+      )
+      const [created, call] = telemetry.recorder.spans
+      expect(created?.links.map((link) => link.context.spanId)).toEqual([SPAN_ID])
+      expect(call?.links.map((link) => link.context.spanId)).toEqual([created?.spanContext().spanId])
+    })
+  })
+
   test('a preset traceparent that is invalid is replaced', () => {
     const stamp = send(adapter(), outgoing, (sending) =>
       sending!.stamp({ traceparent: 'garbage' }, recordGetter),

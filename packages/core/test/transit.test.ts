@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { transitOf } from '../src/transit.ts'
+import { splitOf, transitOf } from '../src/transit.ts'
 
 const NOW = 1_700_000_000_000
 const ago = (ms: number): number => NOW - ms
@@ -111,6 +111,46 @@ describe('the wait of a message', () => {
           }
         },
       ),
+    )
+  })
+})
+
+describe('the parts of a wait', () => {
+  test('add up where all moments are known', () => {
+    expect(splitOf({ stored: ago(200), fetched: ago(50) }, ago(300), NOW)).toEqual({
+      client: 100,
+      broker: 150,
+      local: 50,
+    })
+  })
+
+  test.each([
+    [{}, ago(300), {}],
+    [{ fetched: ago(50) }, undefined, { local: 50 }],
+    [{ stored: ago(200) }, undefined, {}],
+    [{ stored: ago(200), fetched: ago(50) }, undefined, { broker: 150, local: 50 }],
+    [{ stored: Number.NaN, fetched: ago(50) }, ago(300), { local: 50 }],
+    // The record is older than its send, or younger than its fetch: another clock, or the application's own time.
+    [{ stored: ago(400), fetched: ago(50) }, ago(300), { broker: 350, local: 50 }],
+    [{ stored: ago(-10), fetched: ago(50) }, ago(300), { client: 310, local: 50 }],
+    [{ stored: ago(200), fetched: ago(-50) }, ago(300), { client: 100, broker: 250 }],
+  ])('of %o sent at %o: %o', (stages, sent, expected) => {
+    expect(splitOf(stages, sent, NOW)).toEqual({
+      client: undefined,
+      broker: undefined,
+      local: undefined,
+      ...expected,
+    })
+  })
+
+  test('are never negative', () => {
+    const time = fc.option(fc.integer({ min: ago(1000), max: ago(-1000) }), { nil: undefined })
+    fc.assert(
+      fc.property(time, time, time, (stored, fetched, sent) => {
+        for (const part of Object.values(splitOf({ stored, fetched }, sent, NOW))) {
+          if (part !== undefined) expect(part).toBeGreaterThanOrEqual(0)
+        }
+      }),
     )
   })
 })

@@ -4,6 +4,8 @@ import {
   type Meter,
   type MeterProvider,
   type MetricOptions,
+  type ObservableCallback,
+  type ObservableGauge,
 } from '@opentelemetry/api'
 
 /** One recorded value. */
@@ -20,6 +22,8 @@ export interface MetricRecorder extends MeterProvider {
   readonly instruments: ReadonlyMap<string, MetricOptions>
   /** The points of one instrument. */
   of(name: string): readonly MetricPoint[]
+  /** Asks the observable gauges of one name for their values now; these are no part of `points`. */
+  observe(name: string): Promise<readonly MetricPoint[]>
   /** Forgets the points, not the instruments. */
   reset(): void
 }
@@ -43,10 +47,21 @@ export function metricRecorder(): MetricRecorder {
     }
     return { add: keep, record: keep }
   }
-  // Everything but counters and histograms is the API's own no-op.
+  const asked = new Map<string, Set<ObservableCallback>>()
+  const observable = (name: string, options: MetricOptions = {}): ObservableGauge => {
+    instruments.set(name, options)
+    const callbacks = asked.get(name) ?? new Set()
+    asked.set(name, callbacks)
+    return {
+      addCallback: (callback) => void callbacks.add(callback),
+      removeCallback: (callback) => void callbacks.delete(callback),
+    }
+  }
+  // Everything but counters, histograms and observable gauges is the API's own no-op.
   const meter: Meter = Object.assign(Object.create(noop) as Meter, {
     createCounter: recording,
     createHistogram: recording,
+    createObservableGauge: observable,
   })
 
   return {
@@ -55,6 +70,17 @@ export function metricRecorder(): MetricRecorder {
     },
     instruments,
     of: (name) => points.filter((point) => point.name === name),
+    async observe(name) {
+      const observed: MetricPoint[] = []
+      for (const callback of asked.get(name) ?? []) {
+        await callback({
+          observe: (value, attributes = {}) => {
+            observed.push({ name, value, attributes: { ...attributes } })
+          },
+        })
+      }
+      return observed
+    },
     reset() {
       points = []
     },
