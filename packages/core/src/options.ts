@@ -48,6 +48,11 @@ export interface TelemetryOptions {
   readonly maxLinks?: number
   /** Set `messaging.system`, the name before semantic conventions 1.45.0, as well. Default true. */
   readonly compat?: boolean
+  /**
+   * Set what Sentry reads as well: `messaging.message.receive.latency`, the wait in ms, and `messaging.message.retry.count`.
+   * Default false.
+   */
+  readonly aliases?: boolean
   /** Clock in epoch ms. Default `Date.now`. */
   readonly now?: () => number
 }
@@ -66,6 +71,7 @@ export interface ResolvedOptions {
   readonly transitSpan: { readonly enabled: boolean; readonly minMs: number; readonly maxMs: number }
   readonly maxLinks: number
   readonly compat: boolean
+  readonly aliases: boolean
   readonly now: () => number
 }
 
@@ -133,6 +139,7 @@ const CHECKS: Record<keyof TelemetryOptions, Check> = {
   transitSpan: (value) => (typeof value === 'object' && value !== null ? undefined : 'an object'),
   maxLinks: isNumber(0, 10_000),
   compat: isBoolean,
+  aliases: isBoolean,
   now: isFunction,
 }
 
@@ -176,6 +183,7 @@ export function resolveOptions(
     },
     maxLinks: options.maxLinks ?? 128,
     compat: options.compat ?? true,
+    aliases: options.aliases ?? false,
     now: options.now ?? Date.now,
   }
 }

@@ -31,9 +31,12 @@ import {
   ATTR_MESSAGE_AGE,
   ATTR_MESSAGE_ID,
   ATTR_OPERATION_TYPE,
+  ATTR_RECEIVE_LATENCY,
+  ATTR_RETRY_COUNT,
   ATTR_ROOT_REASON,
   ATTR_SCHEDULED_DELAY,
   ATTR_TRANSIT_CLOCK,
+  ATTR_TRANSIT_RESOLUTION,
   ATTR_TRANSIT_TIME,
   ATTR_TRANSIT_UNKNOWN,
 } from './semconv.ts'
@@ -172,7 +175,7 @@ export function beginJudged(telemetry: Telemetry, signals: Signals, judged: Judg
   if (incoming.received !== true) recordTransit(telemetry, signals, arrival)
   if (span.isRecording())
     safely(log, 'describing a process span', undefined, () => {
-      describe(span, arrival, reached)
+      describe(telemetry, span, arrival, reached)
     })
   let context = span === NO_SPAN ? base : trace.setSpan(base, span)
   const { origin, sent } = extracted.waybill
@@ -259,7 +262,7 @@ export function creationAttributes(
   return attributes
 }
 
-function describe(span: Span, arrival: Arrival, now: number): void {
+function describe(telemetry: Telemetry, span: Span, arrival: Arrival, now: number): void {
   const { incoming, transit } = arrival
   if (incoming.messageId !== undefined) span.setAttribute(ATTR_MESSAGE_ID, incoming.messageId)
   if (incoming.conversationId !== undefined) span.setAttribute(ATTR_CONVERSATION_ID, incoming.conversationId)
@@ -268,6 +271,7 @@ function describe(span: Span, arrival: Arrival, now: number): void {
     describeTransit(span, transit)
     describeSplit(span, arrival, now)
   }
+  if (telemetry.options.aliases) describeAliases(span, arrival)
   if (incoming.details !== undefined) span.setAttributes(incoming.details())
 }
 
@@ -282,11 +286,20 @@ function describeSplit(span: Span, { incoming, extracted, trust, transit }: Arri
 }
 
 function describeTransit(span: Span, transit: Transit): void {
-  if (transit.kind === 'known') span.setAttribute(ATTR_TRANSIT_TIME, (transit.to - transit.from) / 1000)
-  if (transit.kind === 'unknown') {
-    span.setAttribute(ATTR_TRANSIT_UNKNOWN, transit.reason)
-    if (transit.age !== undefined) span.setAttribute(ATTR_MESSAGE_AGE, transit.age / 1000)
+  if (transit.kind === 'skew') return
+  if (transit.kind === 'unknown') span.setAttribute(ATTR_TRANSIT_UNKNOWN, transit.reason)
+  else {
+    span.setAttribute(ATTR_TRANSIT_TIME, (transit.to - transit.from) / 1000)
+    if (transit.resolution !== undefined)
+      span.setAttribute(ATTR_TRANSIT_RESOLUTION, transit.resolution / 1000)
   }
+  if (transit.age !== undefined) span.setAttribute(ATTR_MESSAGE_AGE, transit.age / 1000)
+}
+
+/** The same facts under names that a backend reads already. */
+function describeAliases(span: Span, { incoming, transit }: Arrival): void {
+  if (transit.kind === 'known') span.setAttribute(ATTR_RECEIVE_LATENCY, transit.to - transit.from)
+  if (incoming.attempt !== undefined) span.setAttribute(ATTR_RETRY_COUNT, incoming.attempt - 1)
 }
 
 /** Records the wait of one message: histogram points always, a span where the trace is sampled and believed. */
@@ -299,7 +312,11 @@ export function recordTransit(telemetry: Telemetry, signals: Signals, arrival: A
       signals.instruments.clockSkew.add(1, attributes)
       return
     }
-    signals.instruments.transitDuration.record((transit.to - transit.from) / 1000, attributes)
+    const { resolution } = transit
+    signals.instruments.transitDuration.record(
+      (transit.to - transit.from) / 1000,
+      resolution === undefined ? attributes : { ...attributes, [ATTR_TRANSIT_RESOLUTION]: resolution / 1000 },
+    )
     const { origin } = extracted.waybill
     if (arrival.trust === 'continue' && origin !== undefined && origin <= transit.to) {
       signals.instruments.journeyDuration.record((transit.to - origin) / 1000, attributes)
@@ -328,6 +345,7 @@ function transitSpan(
   const attributes = spanAttributes(telemetry, 'transit', incoming.destination)
   attributes[ATTR_TRANSIT_TIME] = (transit.to - transit.from) / 1000
   if (transit.clock !== undefined) attributes[ATTR_TRANSIT_CLOCK] = transit.clock
+  if (transit.resolution !== undefined) attributes[ATTR_TRANSIT_RESOLUTION] = transit.resolution / 1000
   if (transit.scheduledDelay !== undefined) attributes[ATTR_SCHEDULED_DELAY] = transit.scheduledDelay / 1000
   if (incoming.messageId !== undefined) attributes[ATTR_MESSAGE_ID] = incoming.messageId
   if (incoming.group !== undefined) attributes[ATTR_CONSUMER_GROUP] = incoming.group

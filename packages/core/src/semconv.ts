@@ -29,6 +29,11 @@ export const ATTR_SERVER_PORT = 'server.port'
 export const ATTR_TRANSIT_TIME = 'waybill.transit.time'
 /** Whose clock gave the start of the wait: `producer` or `broker`. */
 export const ATTR_TRANSIT_CLOCK = 'waybill.transit.clock'
+/**
+ * Seconds (double) by which the wait may be too long, where its start is told more coarsely than in ms. On points of the
+ * histogram too, so that exact waits have a series of their own.
+ */
+export const ATTR_TRANSIT_RESOLUTION = 'waybill.transit.resolution'
 /** Why no wait is given: see `UnknownReason`. */
 export const ATTR_TRANSIT_UNKNOWN = 'waybill.transit.unknown'
 /** Seconds (double) from the call of the send until the client wrote the message; buffers and retries of the client. */
@@ -39,7 +44,7 @@ export const ATTR_BROKER_WAIT = 'waybill.transit.broker_wait'
 export const ATTR_LOCAL_WAIT = 'waybill.transit.local_wait'
 /** Seconds (double) of delay that the application asked for; not part of the wait. */
 export const ATTR_SCHEDULED_DELAY = 'waybill.transit.scheduled_delay'
-/** Seconds (double) since the message was sent, given where the wait itself is unknown. */
+/** Seconds (double) since the message was sent, given where the wait is unknown or began later. */
 export const ATTR_MESSAGE_AGE = 'waybill.message.age'
 /** Number of this delivery of the message, from 1 (int). */
 export const ATTR_DELIVERY_ATTEMPT = 'waybill.delivery.attempt'
@@ -49,6 +54,11 @@ export const ATTR_DELIVERY_OUTCOME = 'waybill.delivery.outcome'
 export const ATTR_ROOT_REASON = 'waybill.root.reason'
 /** Number of links (int) that a batch span had to leave out. */
 export const ATTR_LINKS_OMITTED = 'waybill.links.omitted'
+
+/** The wait in milliseconds (double), as Sentry reads it; only with the option `aliases`. */
+export const ATTR_RECEIVE_LATENCY = 'messaging.message.receive.latency'
+/** Deliveries before this one (int), as Sentry reads it; only with the option `aliases`. */
+export const ATTR_RETRY_COUNT = 'messaging.message.retry.count'
 
 export const METRIC_SENT_MESSAGES = 'messaging.client.sent.messages'
 export const METRIC_CONSUMED_MESSAGES = 'messaging.client.consumed.messages'

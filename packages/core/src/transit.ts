@@ -17,6 +17,8 @@ export type UnknownReason =
 export interface TimeSource {
   readonly at: number | undefined
   readonly clock?: Clock
+  /** How coarse it is, in ms, where that is more than a clock's own step: a stamp in whole seconds is 1000 early at most. */
+  readonly resolution?: number
 }
 
 /** What an adapter knows about the start of a message's wait. */
@@ -25,6 +27,8 @@ export interface Eligibility {
   readonly times: readonly (TimeSource | 'sent')[]
   /** Set when no source can give the start of *this* wait, e.g. on a redelivery. */
   readonly unknown?: UnknownReason | undefined
+  /** Where the message's age begins, if it is to be given besides a wait that begins later: after dead-lettering. */
+  readonly agedFrom?: readonly (TimeSource | 'sent')[] | undefined
   /** Epoch ms before which the message was not to be delivered, because the application asked for a delay. */
   readonly due?: number | undefined
   /** That delay in ms. */
@@ -39,6 +43,8 @@ export type Transit =
       readonly to: number
       readonly clock?: Clock | undefined
       readonly scheduledDelay?: number | undefined
+      readonly resolution?: number | undefined
+      readonly age?: number | undefined
     }
   | { readonly kind: 'unknown'; readonly reason: UnknownReason; readonly age?: number | undefined }
   | { readonly kind: 'skew'; readonly from: number; readonly to: number }
@@ -63,7 +69,17 @@ export function transitOf(eligibility: Eligibility, sent: number | undefined, no
   }
   const from = Math.max(source.at, eligibility.due ?? 0)
   if (now < from) return { kind: 'skew', from, to: now }
-  return { kind: 'known', from, to: now, clock: source.clock, scheduledDelay: eligibility.scheduledDelay }
+  const first = eligibility.agedFrom && firstPlausible(eligibility.agedFrom, sent, now)
+  return {
+    kind: 'known',
+    from,
+    to: now,
+    clock: source.clock,
+    scheduledDelay: eligibility.scheduledDelay,
+    // A due time is exact, however coarse the moment of the send is.
+    ...(source.resolution !== undefined && from === source.at && { resolution: source.resolution }),
+    ...(first !== undefined && { age: Math.max(0, now - first.at) }),
+  }
 }
 
 /** Where a message has been between send and handler, as far as an adapter knows; epoch ms. */
@@ -96,12 +112,12 @@ function firstPlausible(
   times: Eligibility['times'],
   sent: number | undefined,
   now: number,
-): { at: number; clock?: Clock | undefined } | undefined {
+): { at: number; clock?: Clock | undefined; resolution?: number | undefined } | undefined {
   for (const time of times) {
     if (time === 'sent') {
       if (sent !== undefined && isPlausible(sent, now)) return { at: sent, clock: 'producer' }
     } else if (time.at !== undefined && isPlausible(time.at, now)) {
-      return { at: time.at, clock: time.clock }
+      return { at: time.at, clock: time.clock, resolution: time.resolution }
     }
   }
   return undefined

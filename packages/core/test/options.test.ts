@@ -20,13 +20,14 @@ describe('options', () => {
       maxBaggageBytes: 1024,
       maxLinks: 128,
       compat: true,
+      aliases: false,
       transitSpan: { enabled: true, minMs: 1, maxMs: 3_600_000 },
     })
   })
 
   test('an unknown name is an error that names package, function and remedy', () => {
     expect(failure({ relatoin: 'link' })).toBe(
-      '@waybill/kafka: traceProducer() expected options among tracerProvider, meterProvider, propagator, relation, trust, acceptBaggage, sendBaggage, maxBaggageBytes, existingContext, transitSpan, maxLinks, compat, now, got "relatoin". Remove it or mend the spelling.',
+      '@waybill/kafka: traceProducer() expected options among tracerProvider, meterProvider, propagator, relation, trust, acceptBaggage, sendBaggage, maxBaggageBytes, existingContext, transitSpan, maxLinks, compat, aliases, now, got "relatoin". Remove it or mend the spelling.',
     )
     expect(failure({ transitSpan: { min: 1 } })).toContain('transitSpan.minMs')
     expect(failure(JSON.parse('{"__proto__": 1}') as object)).toContain('"__proto__"')

@@ -68,6 +68,30 @@ describe('process', () => {
     expect(series?.value).toMatchObject({ count: 1, sum: 0.3 })
   })
 
+  test('a coarse wait is marked, in the histogram too; the age is told besides', async () => {
+    const coarse = { times: [{ at: NOW - 2000, resolution: 1000 }], agedFrom: ['sent'] } as const
+    process(adapter({ now }), delivered(sentAgo(5000), coarse), () => undefined)
+    expect(span('transit').attributes).toMatchObject({ 'waybill.transit.resolution': 1 })
+    expect(span('process').attributes).toMatchObject({
+      'waybill.transit.time': 2,
+      'waybill.transit.resolution': 1,
+      'waybill.message.age': 5,
+    })
+    process(adapter({ now }), delivered(sentAgo(300)), () => undefined)
+    const series = await telemetry.series('waybill.transit.duration')
+    expect(series.map(({ attributes }) => attributes['waybill.transit.resolution'])).toEqual([1, undefined])
+  })
+
+  test.each([
+    [true, { 'messaging.message.receive.latency': 300, 'messaging.message.retry.count': 2 }],
+    [false, {}],
+  ])('aliases: %s', (aliases, expected) => {
+    process(adapter({ now, aliases }), delivered(sentAgo(300), { attempt: 3 }), () => undefined)
+    const { attributes } = span('process')
+    const found = Object.entries(attributes).filter(([name]) => /receive\.latency|retry\.count/.test(name))
+    expect(Object.fromEntries(found)).toEqual(expected)
+  })
+
   describe('the parts of the wait', () => {
     const [at, sent] = [1_700_000_000_000, 1_699_999_999_700]
     const split = (headers: object, more: Partial<Parameters<typeof process>[1]> = {}, options = {}) => {

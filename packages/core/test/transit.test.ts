@@ -95,6 +95,22 @@ describe('the wait of a message', () => {
     expect(transitOf({ times: ['sent'] }, NOW + 7, NOW)).toEqual({ kind: 'skew', from: NOW + 7, to: NOW })
   })
 
+  test('says how coarse its start is, unless a due time gives a better one', () => {
+    const coarse = { at: ago(2000), resolution: 1000 }
+    expect(transitOf({ times: [coarse] }, undefined, NOW)).toMatchObject({
+      from: ago(2000),
+      resolution: 1000,
+    })
+    expect(transitOf({ times: ['sent', coarse] }, ago(1500), NOW)).not.toHaveProperty('resolution')
+    expect(transitOf({ times: [coarse], due: ago(500) }, undefined, NOW)).not.toHaveProperty('resolution')
+  })
+
+  test('may begin later than the age of the message', () => {
+    const later = { times: [{ at: ago(200) }], agedFrom: ['sent'] } as const
+    expect(transitOf(later, ago(900), NOW)).toMatchObject({ kind: 'known', from: ago(200), age: 900 })
+    expect(transitOf(later, undefined, NOW)).not.toHaveProperty('age')
+  })
+
   test('is never negative and never longer than the message is old', () => {
     const time = fc.oneof(fc.integer(), fc.integer({ min: NOW - 1e6, max: NOW + 1e6 }), fc.double())
     fc.assert(
