@@ -147,7 +147,7 @@ export function judge(telemetry: Telemetry, signals: Signals, incoming: Incoming
 export function arrive(judged: Judged, now: number): Arrival {
   // What an untrusted sender stamped is as little believed as its trace context.
   const sent = judged.trust === 'continue' ? judged.extracted.waybill.sent : undefined
-  return { ...judged, transit: transitOf(judged.incoming, sent, now) }
+  return { ...judged, transit: transitOf(judged.incoming, sent, now, judged.extracted.waybill.sent) }
 }
 
 /** Starts the span of one delivered message; `undefined` if no SDK is registered. Never throws. */

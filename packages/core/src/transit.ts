@@ -19,6 +19,12 @@ export interface TimeSource {
   readonly clock?: Clock
   /** How coarse it is, in ms, where that is more than a clock's own step: a stamp in whole seconds is 1000 early at most. */
   readonly resolution?: number
+  /**
+   * For what only may be a clock reading, such as the id of a Redis entry: how far, in ms, it may lie ahead of this clock or
+   * before what the producer stamped. Beyond that it is none. A stamp that is not believed can rule it out as well, since
+   * it can only take a time away.
+   */
+  readonly toleranceMs?: number
 }
 
 /** What an adapter knows about the start of a message's wait. */
@@ -52,9 +58,17 @@ export type Transit =
 /**
  * How long a message waited until `now`, from what its adapter knows and what its producer stamped. Pure arithmetic: a
  * wrong number is worse than none, so anything doubtful is `unknown` (conventions §4).
+ *
+ * @param sent the producer's stamp, if it is believed
+ * @param stamped the producer's stamp, believed or not
  */
-export function transitOf(eligibility: Eligibility, sent: number | undefined, now: number): Transit {
-  const source = firstPlausible(eligibility.times, sent, now)
+export function transitOf(
+  eligibility: Eligibility,
+  sent: number | undefined,
+  now: number,
+  stamped: number | undefined = sent,
+): Transit {
+  const source = firstPlausible(eligibility.times, { sent, stamped }, now)
   if (eligibility.unknown !== undefined) {
     return { kind: 'unknown', reason: eligibility.unknown, age: source && Math.max(0, now - source.at) }
   }
@@ -69,7 +83,7 @@ export function transitOf(eligibility: Eligibility, sent: number | undefined, no
   }
   const from = Math.max(source.at, eligibility.due ?? 0)
   if (now < from) return { kind: 'skew', from, to: now }
-  const first = eligibility.agedFrom && firstPlausible(eligibility.agedFrom, sent, now)
+  const first = eligibility.agedFrom && firstPlausible(eligibility.agedFrom, { sent, stamped }, now)
   return {
     kind: 'known',
     from,
@@ -110,15 +124,20 @@ function between(from: number | undefined, to: number | undefined): number | und
 
 function firstPlausible(
   times: Eligibility['times'],
-  sent: number | undefined,
+  { sent, stamped }: { readonly sent: number | undefined; readonly stamped: number | undefined },
   now: number,
 ): { at: number; clock?: Clock | undefined; resolution?: number | undefined } | undefined {
   for (const time of times) {
     if (time === 'sent') {
       if (sent !== undefined && isPlausible(sent, now)) return { at: sent, clock: 'producer' }
-    } else if (time.at !== undefined && isPlausible(time.at, now)) {
+    } else if (time.at !== undefined && isPlausible(time.at, now) && isWithin(time, stamped, now)) {
       return { at: time.at, clock: time.clock, resolution: time.resolution }
     }
   }
   return undefined
+}
+
+function isWithin({ at = 0, toleranceMs }: TimeSource, stamped: number | undefined, now: number): boolean {
+  if (toleranceMs === undefined) return true
+  return at <= now + toleranceMs && (stamped === undefined || at >= stamped - toleranceMs)
 }

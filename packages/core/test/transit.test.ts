@@ -35,6 +35,20 @@ describe('the wait of a message', () => {
     ).toMatchObject({ from: ago(200) })
   })
 
+  test.each([
+    ['the clock of an id counts', ago(200), ago(300), ago(300), ago(200)],
+    ['one too far ahead is no clock', NOW + 5001, ago(300), ago(300), ago(300)],
+    ['nor is one from before the send', ago(6000), ago(300), ago(300), ago(300)],
+    ['even where that stamp is not believed', ago(6000), undefined, ago(300), undefined],
+    ['while clocks may differ a little', ago(5000), ago(300), ago(300), ago(5000)],
+  ])('of what only may be a clock reading: %s', (_what, at, sent, stamped, from) => {
+    const times = [{ at, clock: 'broker', toleranceMs: 5000 }, 'sent'] as const
+    const transit = transitOf({ times }, sent, NOW, stamped)
+    expect(transit).toMatchObject(
+      from === undefined ? { kind: 'unknown', reason: 'no_timestamp' } : { kind: 'known', from },
+    )
+  })
+
   test('is unknown without a source', () => {
     expect(transitOf({ times: ['sent'] }, undefined, NOW)).toEqual({
       kind: 'unknown',
