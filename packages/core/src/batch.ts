@@ -10,6 +10,7 @@ import {
 } from '@opentelemetry/api'
 import { labelOf, type Destination } from './destination.ts'
 import { safely } from './diag.ts'
+import { linkable } from './links.ts'
 import {
   arrive,
   beginJudged,
@@ -144,15 +145,11 @@ function startSpan(
 }
 
 function linksOf(arrivals: readonly Arrival[], limit: number): { links: Link[]; omitted: number } {
-  const linkable = arrivals.filter(
+  const linked = arrivals.filter(
     (arrival) => arrival.extracted.creation !== undefined && arrival.trust !== 'ignore',
   )
-  const bySampled = [...linkable.filter(isSampled), ...linkable.filter((arrival) => !isSampled(arrival))]
-  return { links: bySampled.slice(0, limit).map(linkTo), omitted: Math.max(0, bySampled.length - limit) }
-}
-
-function isSampled({ extracted }: Arrival): boolean {
-  return ((extracted.creation?.traceFlags ?? 0) & 1) === 1
+  const { kept, omitted } = linkable(linked, ({ extracted }) => extracted.creation, limit)
+  return { links: kept.map(linkTo), omitted }
 }
 
 function linkTo({ incoming, extracted, transit }: Arrival): Link {

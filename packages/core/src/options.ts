@@ -103,7 +103,8 @@ function describe(value: unknown): string {
   return String(value as number | boolean | bigint | symbol)
 }
 
-type Check = (value: unknown) => string | undefined
+/** Says what was expected of a value, or nothing if the value is fine. */
+export type Check = (value: unknown) => string | undefined
 
 const isFunctionOr =
   (...values: string[]): Check =>
@@ -113,13 +114,16 @@ const isFunctionOr =
       : `${values.map((v) => `'${v}'`).join(', ')} or a function`
 const isStrings: Check = (value) =>
   Array.isArray(value) && value.every((v) => typeof v === 'string') ? undefined : 'an array of strings'
+export const isText: Check = (value) => (typeof value === 'string' ? undefined : 'a string')
 const isBoolean: Check = (value) => (typeof value === 'boolean' ? undefined : 'a boolean')
+export const isObject: Check = (value) =>
+  typeof value === 'object' && value !== null ? undefined : 'an object'
 const isFunction: Check = (value) => (typeof value === 'function' ? undefined : 'a function')
-const isNumber =
+export const isNumber =
   (min: number, max: number): Check =>
   (value) =>
     typeof value === 'number' && value >= min && value <= max ? undefined : `a number from ${min} to ${max}`
-const hasMethod =
+export const hasMethod =
   (name: string): Check =>
   (value) =>
     typeof (value as Record<string, unknown> | null)?.[name] === 'function'
@@ -136,7 +140,7 @@ const CHECKS: Record<keyof TelemetryOptions, Check> = {
   sendBaggage: isStrings,
   maxBaggageBytes: isNumber(0, 8192),
   existingContext: (value) => (value === 'keep' || value === 'replace' ? undefined : "'keep' or 'replace'"),
-  transitSpan: (value) => (typeof value === 'object' && value !== null ? undefined : 'an object'),
+  transitSpan: isObject,
   maxLinks: isNumber(0, 10_000),
   compat: isBoolean,
   aliases: isBoolean,
@@ -188,7 +192,12 @@ export function resolveOptions(
   }
 }
 
-function check(
+/**
+ * Checks each option by its name's check.
+ *
+ * @throws WaybillTypeError on an unknown name or a wrong value
+ */
+export function check(
   origin: Origin,
   options: object,
   checks: Readonly<Record<string, Check>>,

@@ -9,10 +9,19 @@ import {
   type SpanContext,
   type TextMapGetter,
   type TextMapPropagator,
+  type TextMapSetter,
 } from '@opentelemetry/api'
 import { safely, warnOnce } from './diag.ts'
 import { allowedBaggage } from './trust.ts'
 import { parseWaybill, WAYBILL_FIELD, type Waybill } from './waybill.ts'
+
+/** The globally registered propagator, whichever it is at the moment of use. */
+export const globalPropagator: TextMapPropagator = {
+  inject: <C>(ctx: Context, carrier: C, setter: TextMapSetter<C>) => propagation.inject(ctx, carrier, setter),
+  extract: <C>(ctx: Context, carrier: C, getter: TextMapGetter<C>) =>
+    propagation.extract(ctx, carrier, getter),
+  fields: () => propagation.fields(),
+}
 
 /** `sampled` and `random`: the only flags that today's W3C Trace Context defines. */
 const DEFINED_FLAGS = 0x03

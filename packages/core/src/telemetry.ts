@@ -1,20 +1,17 @@
 import {
   createNoopMeter,
   metrics,
-  propagation,
   trace,
-  type Context,
   type DiagLogger,
   type Meter,
   type MeterProvider,
-  type TextMapGetter,
   type TextMapPropagator,
-  type TextMapSetter,
   type Tracer,
   type TracerProvider,
 } from '@opentelemetry/api'
 import { logger, safely } from './diag.ts'
 import { createInstruments, type Instruments } from './metrics.ts'
+import { globalPropagator } from './propagation.ts'
 import { resolveOptions, type Origin, type ResolvedOptions, type TelemetryOptions } from './options.ts'
 import { reportNoSdk, selfCheck } from './self-check.ts'
 import { SCHEMA_URL } from './semconv.ts'
@@ -44,14 +41,6 @@ export interface Telemetry {
   signals(): Signals | undefined
   /** Epoch ms by `options.now`; by this machine's clock if that throws. */
   now(): number
-}
-
-/** The globally registered propagator, whichever it is at the moment of use. */
-const globalPropagator: TextMapPropagator = {
-  inject: <C>(ctx: Context, carrier: C, setter: TextMapSetter<C>) => propagation.inject(ctx, carrier, setter),
-  extract: <C>(ctx: Context, carrier: C, getter: TextMapGetter<C>) =>
-    propagation.extract(ctx, carrier, getter),
-  fields: () => propagation.fields(),
 }
 
 const NOOP_METER = createNoopMeter()
