@@ -1,6 +1,6 @@
 // For users: option types, and the carrier and wire format for places that no adapter reaches.
 export { fieldListGetter, mapGetter, parseJsonCarrier, recordGetter } from './carrier.ts'
-export { batchContext, type BatchOptions } from './context/batch.ts'
+export { batchContext, type BatchOptions } from './context/gathered.ts'
 export { bindContext, bindEmitter } from './context/bound.ts'
 export { extract, inject, runWithCarrier, type CarriedOptions } from './context/carried.ts'
 export { runDetached } from './context/detached.ts'

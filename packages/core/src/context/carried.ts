@@ -1,17 +1,9 @@
-import {
-  context as contextApi,
-  trace,
-  type Context,
-  type TextMapGetter,
-  type TextMapPropagator,
-} from '@opentelemetry/api'
+import { context as contextApi, type Context, type TextMapGetter } from '@opentelemetry/api'
 import { mapGetter, parseJsonCarrier, recordGetter } from '../carrier.ts'
 import { logger, safely } from '../diag.ts'
-import { journeyOf, withJourney } from '../journey.ts'
-import { resolveOptions, type ResolvedOptions, type TelemetryOptions } from '../options.ts'
-import { extract as read, globalPropagator, inject as write } from '../propagation.ts'
-import { contextWithBaggage } from '../trust.ts'
-import { formatWaybill, WAYBILL_FIELD } from '../waybill.ts'
+import { contextIn, fieldsOf, type Handing } from '../hand-over.ts'
+import { resolveOptions, type TelemetryOptions } from '../options.ts'
+import { globalPropagator } from '../propagation.ts'
 
 const PACKAGE = '@waybill/core'
 const log = logger(PACKAGE)
@@ -33,13 +25,7 @@ export type CarriedOptions = Pick<
  * await db.insert({ order, carrier: JSON.stringify(inject()) })
  */
 export function inject(options?: CarriedOptions): Record<string, string> {
-  const resolved = resolve('inject', options)
-  const active = contextApi.active()
-  const fields = injectWith(resolved, active)
-  if (Object.keys(fields).length === 0) return fields
-  const now = safely(log, 'options.now()', Date.now(), resolved.now)
-  fields[WAYBILL_FIELD] = formatWaybill({ sent: now, origin: journeyOf(active)?.origin ?? now })
-  return fields
+  return fieldsOf(contextApi.active(), handing('inject', options))
 }
 
 /**
@@ -52,7 +38,7 @@ export function inject(options?: CarriedOptions): Record<string, string> {
  * await context.with(extract(row.carrier), () => publish(row.order))
  */
 export function extract(carrier: unknown, options?: CarriedOptions): Context {
-  return extractWith(resolve('extract', options), ...readable(carrier))
+  return contextIn(...readable(carrier), handing('extract', options))
 }
 
 /**
@@ -64,36 +50,22 @@ export function extract(carrier: unknown, options?: CarriedOptions): Context {
  * await runWithCarrier(row.carrier, () => publish(row.order))
  */
 export function runWithCarrier<T>(carrier: unknown, fn: () => T, options?: CarriedOptions): T {
-  return contextApi.with(extractWith(resolve('runWithCarrier', options), ...readable(carrier)), fn)
+  return contextApi.with(contextIn(...readable(carrier), handing('runWithCarrier', options)), fn)
 }
 
-/** The propagator's fields of a context, within the caps. */
-export function injectWith(options: ResolvedOptions, active: Context): Record<string, string> {
-  const { sendBaggage, maxBaggageBytes } = options
-  return write(active, propagatorOf(options), { allow: sendBaggage, maxBytes: maxBaggageBytes }, log)
-}
-
-/** The root context with what a carrier says, as a handler of an adapter would have it. */
-export function extractWith<C>(options: ResolvedOptions, carrier: C, getter: TextMapGetter<C>): Context {
-  const now = safely(log, 'options.now()', Date.now(), options.now)
-  const { context, creation, waybill } = read(carrier, getter, propagatorOf(options), now, log)
-  return safely(log, 'reading baggage', context, () => {
-    const base = contextWithBaggage('continue', context, options.acceptBaggage)
-    if (creation === undefined) return base
-    const origin = waybill.origin ?? waybill.sent
-    return withJourney(trace.setSpanContext(base, creation), { origin, creation })
-  })
-}
-
-export function resolve(functionName: string, options: CarriedOptions | undefined): ResolvedOptions {
-  return options === undefined ? DEFAULTS : resolveOptions({ packageName: PACKAGE, functionName }, options)
+/** What `fieldsOf` and `contextIn` need, from the options that a user gave to one of our functions. */
+export function handing(functionName: string, options: CarriedOptions | undefined): Handing {
+  const resolved =
+    options === undefined ? DEFAULTS : resolveOptions({ packageName: PACKAGE, functionName }, options)
+  return {
+    options: resolved,
+    propagator: resolved.propagator ?? globalPropagator,
+    log,
+    now: safely<number | undefined>(log, 'options.now()', undefined, resolved.now) ?? Date.now(),
+  }
 }
 
 const DEFAULTS = resolveOptions({ packageName: PACKAGE, functionName: 'inject' })
-
-function propagatorOf(options: ResolvedOptions): TextMapPropagator {
-  return options.propagator ?? globalPropagator
-}
 
 type Readable = [carrier: object | undefined, getter: TextMapGetter<object | undefined>]
 

@@ -1,7 +1,8 @@
 import { context as contextApi, type Context } from '@opentelemetry/api'
 import { tolerantGetter } from '../carrier.ts'
-import { extractWith, injectWith, resolve, type CarriedOptions } from './carried.ts'
-import { globalPropagator } from '../propagation.ts'
+import { fieldsOf, contextIn } from '../hand-over.ts'
+import { WAYBILL_FIELD } from '../waybill.ts'
+import { handing, type CarriedOptions } from './carried.ts'
 
 /** Environment variables, as `process.env` has them. */
 type Environment = Readonly<Record<string, string | undefined>>
@@ -21,10 +22,11 @@ export function toEnv(
   env: Environment = process.env,
   options?: CarriedOptions,
 ): Record<string, string | undefined> {
-  const resolved = resolve('toEnv', options)
+  const hand = handing('toEnv', options)
   const copy = { ...env }
-  for (const name of (resolved.propagator ?? globalPropagator).fields()) delete copy[variableOf(name)]
-  const fields = injectWith(resolved, contextApi.active())
+  for (const name of hand.propagator.fields()) delete copy[variableOf(name)]
+  // A process is no message that waits in a queue, and the specification knows the propagator's fields only.
+  const { [WAYBILL_FIELD]: _, ...fields } = fieldsOf(contextApi.active(), hand)
   for (const [name, value] of Object.entries(fields)) copy[variableOf(name)] = value
   return copy
 }
@@ -39,7 +41,7 @@ export function toEnv(
  * await context.with(fromEnv(), main)
  */
 export function fromEnv(env: Environment = process.env, options?: CarriedOptions): Context {
-  return extractWith(resolve('fromEnv', options), env, environmentGetter)
+  return contextIn(env, environmentGetter, handing('fromEnv', options))
 }
 
 const environmentGetter = tolerantGetter<Environment>(
