@@ -65,25 +65,32 @@ const surroundings: Record<string, { readonly before: string; readonly after: st
   },
 }
 
-function blocksOf(file: string): string[] {
+function blocksOf(file: string, allowed: readonly string[] = ['ts', 'text']): string[] {
   const text = readFileSync(path.join(root, file), 'utf8')
   const languages = [...text.matchAll(/^```(\w*)/gm)]
     .map(([, language]) => language)
     .filter((_, i) => i % 2 === 0)
-  // Only TypeScript and drawings: a shell block would be code that nobody runs.
+  // In a README only TypeScript and drawings: a shell block would be code that nobody runs.
   expect(
-    languages.filter((language) => !['ts', 'text'].includes(language ?? '')),
+    languages.filter((language) => !allowed.includes(language ?? '')),
     `code blocks of ${file}`,
   ).toEqual([])
   return [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code]) => code ?? '')
 }
 
-async function run(code: string, name: string): Promise<{ spans: WrittenSpan[]; open: string[] }> {
+interface Ran {
+  readonly spans: WrittenSpan[]
+  readonly open: string[]
+  /** What went to the console as an error. */
+  readonly output: string
+}
+
+async function run(code: string, name: string): Promise<Ran> {
   const file = path.join(folder, `${name}.ts`)
   const spansFile = path.join(folder, `${name}.json`)
   writeFileSync(file, code)
   const preload = path.join(import.meta.dirname, 'readme-telemetry.ts')
-  await promisify(execFile)(
+  const { stderr } = await promisify(execFile)(
     process.execPath,
     ['--no-warnings', '--conditions=waybill-source', '--import', preload, file],
     {
@@ -91,7 +98,7 @@ async function run(code: string, name: string): Promise<{ spans: WrittenSpan[]; 
       timeout: 25_000,
     },
   )
-  return JSON.parse(readFileSync(spansFile, 'utf8')) as { spans: WrittenSpan[]; open: string[] }
+  return { ...(JSON.parse(readFileSync(spansFile, 'utf8')) as Omit<Ran, 'output'>), output: stderr }
 }
 
 describe.skipIf(!allBrokers)('the code in the READMEs', () => {
@@ -112,6 +119,23 @@ describe.skipIf(!allBrokers)('the code in the READMEs', () => {
         expect(consumers.length).toBeGreaterThan(0)
         for (const consumer of consumers)
           expect(producers.map((span) => span.spanId)).toContain(consumer.parentSpanId)
+      })
+    })
+  }
+})
+
+describe('the code in the documentation', () => {
+  for (const file of globSync('docs/*.md', { cwd: root }).sort()) {
+    blocksOf(file, ['ts', 'text', 'sh', 'yaml']).forEach((block, i) => {
+      test(`${file}, block ${i + 1}: runs, and leaves no orphan`, async () => {
+        const { spans, open, output } = await run(block, `${path.basename(file, '.md')}-${i}`)
+        // console.assert() does not throw.
+        expect(output).not.toContain('Assertion failed')
+        expect(open).toEqual([])
+        expect(spans.length).toBeGreaterThan(0)
+        const ids = spans.map((span) => span.spanId)
+        for (const { parentSpanId } of spans)
+          if (parentSpanId !== undefined) expect(ids).toContain(parentSpanId)
       })
     })
   }
