@@ -6,6 +6,7 @@ import {
   propagation,
   trace,
   type DiagLogFunction,
+  type Tracer,
 } from '@opentelemetry/api'
 import { resetWarnings, spanRecorder, type SpanRecorder } from '@waybill/core/testing'
 import { sdk } from '#otel-sdk'
@@ -76,6 +77,11 @@ export function installSdk({ sampled = true }: { readonly sampled?: boolean } = 
       await meter.shutdown()
     },
   }
+}
+
+/** A tracer of this cell's SDK with one span processor, of its own and not registered. */
+export function tracerWith(processor: object): Tracer {
+  return sdk.tracerProvider(processor as SpanRecorder, true).getTracer('test')
 }
 
 /** The one point of a histogram series; an error if there is none. */

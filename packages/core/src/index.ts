@@ -1,5 +1,10 @@
 // For users: option types, and the carrier and wire format for places that no adapter reaches.
 export { fieldListGetter, mapGetter, parseJsonCarrier, recordGetter } from './carrier.ts'
+export {
+  baggageSpanProcessor,
+  type BaggageSpanProcessor,
+  type BaggageSpanProcessorOptions,
+} from './baggage/processor.ts'
 export { batchContext, type BatchOptions } from './context/gathered.ts'
 export { bindContext, bindEmitter } from './context/bound.ts'
 export { extract, inject, runWithCarrier, type CarriedOptions } from './context/carried.ts'

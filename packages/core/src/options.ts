@@ -112,7 +112,7 @@ const isFunctionOr =
     typeof value === 'function' || values.includes(value as string)
       ? undefined
       : `${values.map((v) => `'${v}'`).join(', ')} or a function`
-const isStrings: Check = (value) =>
+export const isStrings: Check = (value) =>
   Array.isArray(value) && value.every((v) => typeof v === 'string') ? undefined : 'an array of strings'
 export const isText: Check = (value) => (typeof value === 'string' ? undefined : 'a string')
 const isBoolean: Check = (value) => (typeof value === 'boolean' ? undefined : 'a boolean')

@@ -11,7 +11,8 @@ import {
   type TextMapPropagator,
   type TextMapSetter,
 } from '@opentelemetry/api'
-import { safely, warnOnce } from './diag.ts'
+import { reportDropped } from './baggage/dropped.ts'
+import { safely } from './diag.ts'
 import { allowedBaggage } from './trust.ts'
 import { parseWaybill, WAYBILL_FIELD, type Waybill } from './waybill.ts'
 
@@ -71,17 +72,18 @@ function withCappedBaggage(
   if (active === undefined) return context
   const baggage = withinBytes(allowedBaggage(active, limits.allow), limits.maxBytes)
   if (baggage.omitted > 0) {
-    warnOnce(
-      log,
-      'baggage over maxBaggageBytes',
-      `${baggage.omitted} baggage members over ${limits.maxBytes} bytes left out`,
-    )
+    const message = `${baggage.omitted} members of baggage left out: over ${limits.maxBytes} bytes together (maxBaggageBytes), ${MAX_MEMBER_BYTES} bytes each or ${MAX_MEMBERS} in number`
+    reportDropped(log, 'size', baggage.omitted, message)
   }
   if (baggage.kept === active) return context
   return baggage.kept === undefined
     ? propagation.deleteBaggage(context)
     : propagation.setBaggage(context, baggage.kept)
 }
+
+/** Limits of the W3C baggage propagator for JavaScript, which leaves out what is beyond them without a word. */
+const MAX_MEMBER_BYTES = 4096
+const MAX_MEMBERS = 180
 
 /** The first members that fit; the size is that of the percent-encoded `key=value` pairs and their commas. */
 function withinBytes(
@@ -97,7 +99,7 @@ function withinBytes(
       encodeURIComponent(entry.value).length +
       2 +
       (entry.metadata?.toString().length ?? 0)
-    if (bytes + size > maxBytes + 1) continue
+    if (bytes + size > maxBytes + 1 || size > MAX_MEMBER_BYTES + 1 || kept.length === MAX_MEMBERS) continue
     bytes += size
     kept.push([key, entry])
   }

@@ -60,6 +60,9 @@ export const ATTR_RECEIVE_LATENCY = 'messaging.message.receive.latency'
 /** Deliveries before this one (int), as Sentry reads it; only with the option `aliases`. */
 export const ATTR_RETRY_COUNT = 'messaging.message.retry.count'
 
+/** Why members of baggage were left out: see `DropReason`. */
+export const ATTR_BAGGAGE_DROP_REASON = 'waybill.baggage.drop_reason'
+
 export const METRIC_SENT_MESSAGES = 'messaging.client.sent.messages'
 export const METRIC_CONSUMED_MESSAGES = 'messaging.client.consumed.messages'
 export const METRIC_OPERATION_DURATION = 'messaging.client.operation.duration'
@@ -69,3 +72,4 @@ export const METRIC_JOURNEY_DURATION = 'waybill.journey.duration'
 export const METRIC_CLOCK_SKEW = 'waybill.transit.clock_skew'
 /** Messages (gauge) that a consumer's group has still before it in one place, as its client or broker tells. */
 export const METRIC_CONSUMER_LAG = 'waybill.consumer.lag'
+export const METRIC_BAGGAGE_DROPPED = 'waybill.baggage.dropped'
