@@ -1,3 +1,6 @@
-export { traceHandler, type StreamOptions } from './consumer.ts'
+export type { CarrierOption } from './carrier.ts'
+export { traceHandler, type StreamOptions } from './handler.ts'
+export { tracePipeline } from './pipeline.ts'
 export { traceProducer } from './producer.ts'
-export type { Delivery, StreamEntry, StreamProducer } from './types.ts'
+export type { ProducerOptions } from './producing.ts'
+export type { Delivery, StreamEntry, StreamMessage, StreamPipeline, StreamProducer } from './types.ts'

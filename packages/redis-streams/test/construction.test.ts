@@ -7,11 +7,11 @@ test('the scope version is the package version', () => {
   expect(VERSION).toBe(manifest.version)
 })
 
-test.each([[null], [undefined], [{}], [{ xAdd: () => 'node-redis' }], ['redis://localhost']])(
+test.each([[null], [undefined], [{}], [{ add: () => 'neither' }], ['redis://localhost']])(
   '%o is no client',
   (client) => {
     expect(() => traceProducer(client as never)).toThrow(
-      /^@waybill\/redis-streams: traceProducer\(\) expected an ioredis client, got .+ Pass what new Redis\(\)/,
+      /^@waybill\/redis-streams: traceProducer\(\) expected a client of ioredis or node-redis, got .+ Pass what new Redis\(\)/,
     )
   },
 )
