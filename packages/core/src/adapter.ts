@@ -11,13 +11,28 @@ export {
   type Stamp,
 } from './carrier.ts'
 export type { Destination } from './destination.ts'
-export { safely, warnOnce } from './diag.ts'
+export { logger, safely, warnOnce } from './diag.ts'
 export { recordEvent, type TelemetryEvent } from './event.ts'
-export { errorTypeOf } from './failure.ts'
+export { errorTypeOf, recordFailure } from './failure.ts'
 export { handOver, takeOver } from './hand-over.ts'
 export { journeyOf, type Journey } from './journey.ts'
 export { createLagGauge, type Lag, type LagGauge } from './lag.ts'
-export { WaybillTypeError, type MessageInfo, type Origin, type TelemetryOptions } from './options.ts'
+export { callerLinks } from './links.ts'
+export {
+  check,
+  hasMethod,
+  isBoolean,
+  isFunction,
+  isNumber,
+  isObject,
+  isStrings,
+  isText,
+  WaybillTypeError,
+  type Check,
+  type MessageInfo,
+  type Origin,
+  type TelemetryOptions,
+} from './options.ts'
 export { isPatched, patchMethod, unpatch } from './patch.ts'
 export {
   beginProcess,
@@ -37,8 +52,10 @@ export {
   type SendResult,
 } from './send.ts'
 export * from './semconv.ts'
+export { withSendObserver, type SendObserver } from './sends.ts'
 export { settle, type Failure } from './settle.ts'
 export { suppressed } from './suppress.ts'
+export { NO_SPAN } from './spans.ts'
 export { createTelemetry, type Scope, type Telemetry } from './telemetry.ts'
 export type { Clock, Eligibility, Stages, TimeSource, UnknownReason } from './transit.ts'
 export type { Relation, RootReason, Trust } from './trust.ts'

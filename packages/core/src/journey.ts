@@ -1,4 +1,5 @@
 import { createContextKey, type Context, type SpanContext } from '@opentelemetry/api'
+import type { Destination } from './destination.ts'
 
 // The API derives a registered symbol from the text, so two copies of this package share the key.
 const JOURNEY_KEY = createContextKey('waybill.journey')
@@ -13,6 +14,8 @@ export interface Journey {
   readonly carrier?: unknown
   /** Number of this delivery, where it is known. */
   readonly attempt?: number | undefined
+  /** Where it was delivered. */
+  readonly destination?: Destination | undefined
 }
 
 /** The journey of the message that is handled in this context. */

@@ -115,10 +115,10 @@ const isFunctionOr =
 export const isStrings: Check = (value) =>
   Array.isArray(value) && value.every((v) => typeof v === 'string') ? undefined : 'an array of strings'
 export const isText: Check = (value) => (typeof value === 'string' ? undefined : 'a string')
-const isBoolean: Check = (value) => (typeof value === 'boolean' ? undefined : 'a boolean')
+export const isBoolean: Check = (value) => (typeof value === 'boolean' ? undefined : 'a boolean')
 export const isObject: Check = (value) =>
   typeof value === 'object' && value !== null ? undefined : 'an object'
-const isFunction: Check = (value) => (typeof value === 'function' ? undefined : 'a function')
+export const isFunction: Check = (value) => (typeof value === 'function' ? undefined : 'a function')
 export const isNumber =
   (min: number, max: number): Check =>
   (value) =>
@@ -195,6 +195,8 @@ export function resolveOptions(
 /**
  * Checks each option by its name's check.
  *
+ * @param prefix stands before the names in messages, e.g. `transitSpan.`
+ * @param remedy what to do about a wrong value
  * @throws WaybillTypeError on an unknown name or a wrong value
  */
 export function check(
@@ -202,6 +204,7 @@ export function check(
   options: object,
   checks: Readonly<Record<string, Check>>,
   prefix: string,
+  remedy = 'See TelemetryOptions.',
 ): void {
   for (const [name, value] of Object.entries(options)) {
     const known = Object.hasOwn(checks, name) ? checks[name] : undefined
@@ -218,12 +221,7 @@ export function check(
     }
     const expected = value === undefined ? undefined : known(value)
     if (expected !== undefined) {
-      throw new WaybillTypeError(
-        origin,
-        `option ${prefix}${name} to be ${expected}`,
-        value,
-        'See TelemetryOptions.',
-      )
+      throw new WaybillTypeError(origin, `option ${prefix}${name} to be ${expected}`, value, remedy)
     }
   }
 }

@@ -185,6 +185,7 @@ export function beginJudged(telemetry: Telemetry, signals: Signals, judged: Judg
       creation: extracted.creation,
       carrier: incoming.carrier,
       attempt: incoming.attempt,
+      destination: incoming.destination,
     })
   let ended = false
   return {

@@ -14,6 +14,7 @@ import { labelOf, type Destination } from './destination.ts'
 import { safely } from './diag.ts'
 import { errorTypeIn, measureFailure, recordFailure, type Ending } from './failure.ts'
 import { ATTR_BATCH_COUNT, ATTR_CONVERSATION_ID, ATTR_MESSAGE_ID, ATTR_OPERATION_TYPE } from './semconv.ts'
+import { reportSend } from './sends.ts'
 import { settle } from './settle.ts'
 import { NO_SPAN } from './spans.ts'
 import { createStamping } from './stamping.ts'
@@ -86,6 +87,7 @@ export function beginSend(telemetry: Telemetry, outgoing: Outgoing): Sending | u
   if (signals === undefined) return undefined
   const caller = contextApi.active()
   const sent = Math.trunc(telemetry.now())
+  reportSend(caller, outgoing.count ?? 1, log)
   const started = performance.now()
   const span = startSpan(telemetry, signals, outgoing, caller)
   const context = span === NO_SPAN ? caller : trace.setSpan(caller, span)

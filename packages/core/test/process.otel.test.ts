@@ -1,6 +1,7 @@
 import { context, INVALID_SPAN_CONTEXT, propagation, trace } from '@opentelemetry/api'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { installSdk, type TestTelemetry } from '../../../integration-tests/telemetry.ts'
+import { journeyOf } from '../src/journey.ts'
 import { process } from '../src/process.ts'
 import { adapter, delivered, SPAN_ID, TRACE_ID, TRACEPARENT } from './scenario.ts'
 
@@ -335,5 +336,10 @@ describe('process', () => {
       ),
     ).toBe('handled')
     expect(telemetry.recorder.spans).toHaveLength(telemetry.recorder.started)
+  })
+
+  test("the handler's context knows where its message was delivered", () => {
+    const journey = process(adapter({ now }), delivered(sentAgo(300)), () => journeyOf(context.active()))
+    expect(journey).toMatchObject({ destination: { name: 'jobs' }, attempt: 1 })
   })
 })

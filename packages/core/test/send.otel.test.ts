@@ -13,6 +13,7 @@ import { installSdk, type TestTelemetry } from '../../../integration-tests/telem
 import { recordGetter } from '../src/carrier.ts'
 import { process } from '../src/process.ts'
 import { beginSend, send, type Sending } from '../src/send.ts'
+import { withSendObserver } from '../src/sends.ts'
 import { metricRecorder } from '../src/testing.ts'
 import { adapter, delivered, SPAN_ID, TRACE_ID, TRACEPARENT } from './scenario.ts'
 
@@ -371,5 +372,29 @@ describe('send', () => {
     send(early, outgoing, () => undefined)
     expect(only().name).toBe('send jobs')
     expect(await telemetry.series('messaging.client.sent.messages')).toHaveLength(1)
+  })
+
+  test('whoever observes the sends of a context is told how many messages each has, also when unsampled', async () => {
+    await telemetry.uninstall()
+    telemetry = installSdk({ sampled: false })
+    const seen: number[] = []
+    context.with(
+      withSendObserver(ROOT_CONTEXT, (count) => void seen.push(count)),
+      () => {
+        send(adapter(), outgoing, () => undefined)
+        send(adapter(), { ...outgoing, count: 3 }, () => undefined)
+      },
+    )
+    send(adapter(), outgoing, () => undefined)
+    expect(seen).toEqual([1, 3])
+  })
+
+  test('an observer that throws disturbs no send', () => {
+    const throwing = withSendObserver(ROOT_CONTEXT, () => {
+      throw new Error('observer')
+    })
+    expect(context.with(throwing, () => send(adapter(), outgoing, () => 'sent'))).toBe('sent')
+    only()
+    expect(telemetry.warnings).toHaveLength(1)
   })
 })

@@ -4,12 +4,11 @@ import {
   SpanKind,
   trace,
   type Attributes,
-  type Link,
   type TracerProvider,
 } from '@opentelemetry/api'
 import { logger, safely } from '../diag.ts'
 import { recordFailure } from '../failure.ts'
-import { linkable } from '../links.ts'
+import { callerLinks } from '../links.ts'
 import { check, hasMethod, isNumber, isObject, isText, WaybillTypeError, type Check } from '../options.ts'
 import { ATTR_LINKS_OMITTED, SCHEMA_URL } from '../semconv.ts'
 import { settle } from '../settle.ts'
@@ -69,7 +68,10 @@ export function batchContext<T, R>(
   })
   const span = safely(log, 'starting a batch span', NO_SPAN, () => {
     const { name = 'batch', attributes, maxLinks = 128, tracerProvider = trace.getTracerProvider() } = options
-    const { links, omitted } = linksOf(packed, maxLinks)
+    const { links, omitted } = callerLinks(
+      packed.map(({ context }) => context),
+      maxLinks,
+    )
     return tracerProvider.getTracer('@waybill/core', VERSION, { schemaUrl: SCHEMA_URL }).startSpan(
       name,
       {
@@ -89,15 +91,4 @@ export function batchContext<T, R>(
       })
     },
   )
-}
-
-function linksOf(packed: readonly Packed<unknown>[], limit: number): { links: Link[]; omitted: number } {
-  const callers = new Map(
-    packed.flatMap(({ context }) => {
-      const caller = trace.getSpanContext(context)
-      return caller === undefined ? [] : [[caller.spanId, caller] as const]
-    }),
-  )
-  const { kept, omitted } = linkable([...callers.values()], (caller) => caller, limit)
-  return { links: kept.map((context) => ({ context })), omitted }
 }
