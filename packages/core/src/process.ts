@@ -5,6 +5,7 @@ import {
   trace,
   type Attributes,
   type Context,
+  type DiagLogger,
   type HrTime,
   type Link,
   type Span,
@@ -125,22 +126,29 @@ export interface Arrival extends Judged {
 export function judge(telemetry: Telemetry, signals: Signals, incoming: Incoming): Judged {
   const { log, options } = telemetry
   const extracted = extract(incoming.carrier, incoming.getter, signals.propagator, telemetry.now(), log)
-  const info: MessageInfo = {
-    destination: incoming.destination.name,
-    messageId: incoming.messageId,
-    messageName: incoming.messageName,
-    attempt: incoming.attempt,
-  }
   // A throwing hook must not let an untrusted context in.
-  const trust = safely<Trust>(log, 'options.trust()', 'link', () =>
-    typeof options.trust === 'function' ? options.trust(info) : options.trust,
-  )
-  const relation = safely<Relation>(log, 'options.relation()', 'parent', () =>
-    typeof options.relation === 'function'
-      ? options.relation(info)
-      : (options.relation ?? incoming.relation ?? 'parent'),
+  const trust = decide<Trust>(log, 'options.trust()', options.trust, 'link', incoming)
+  const relation = decide<Relation>(
+    log,
+    'options.relation()',
+    options.relation ?? incoming.relation ?? 'parent',
+    'parent',
+    incoming,
   )
   return { incoming, extracted, trust, relation }
+}
+
+/** What an option says of a message, be it a value or a function of the message. */
+function decide<T extends string>(
+  log: DiagLogger,
+  what: string,
+  option: T | ((message: MessageInfo) => T),
+  fallback: T,
+  { destination, messageId, messageName, attempt }: Incoming,
+): T {
+  if (typeof option !== 'function') return option
+  const info: MessageInfo = { destination: destination.name, messageId, messageName, attempt }
+  return safely(log, what, fallback, () => option(info))
 }
 
 /** The wait of a message that reaches user code at `now`, epoch ms. */
@@ -247,8 +255,14 @@ function spanOf(telemetry: Telemetry, judged: Judged, base: Context): (tracer: T
     incoming.since === undefined ? undefined : new Date(Date.now() - (performance.now() - incoming.since))
   const name = `${incoming.operation} ${labelOf(incoming.destination)}`
   const options = { kind, attributes, links, ...(startTime && { startTime }) }
-  const parent = isChild ? trace.setSpanContext(base, creation) : base
+  const parent = isChild ? parentOf(telemetry, extracted.context, base, creation) : base
   return (tracer) => tracer.startSpan(name, options, parent)
+}
+
+/** The context that a Process span is started in as a child: what samplers and span processors are shown. */
+function parentOf(telemetry: Telemetry, extracted: Context, base: Context, creation: SpanContext): Context {
+  // Unless baggage was held back, what the propagator made is just that context.
+  return telemetry.options.acceptBaggage === undefined ? extracted : trace.setSpanContext(base, creation)
 }
 
 /** What samplers want to know, given at span creation. */

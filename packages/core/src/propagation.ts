@@ -34,26 +34,35 @@ export function inject(
   baggage: { readonly allow: readonly string[] | undefined; readonly maxBytes: number },
   log: DiagLogger,
 ): Record<string, string> {
-  const fields: Record<string, string> = {}
+  const written: Record<string, unknown> = {}
   const outgoing = withCappedBaggage(withDefinedFlags(context), baggage, log)
   safely(log, 'propagator.inject()', undefined, () => {
-    propagator.inject(outgoing, fields, defaultTextMapSetter)
+    propagator.inject(outgoing, written, defaultTextMapSetter)
   })
-  for (const name in fields) {
-    // A propagator may hand a value that no broker client accepts, or an empty one that only costs bytes.
-    if (typeof fields[name] !== 'string' || fields[name] === '') delete fields[name]
-  }
-  return inOrder(fields)
+  return inOrder(written)
 }
 
-/** `traceparent`, `tracestate`, `baggage`, then the rest: brokers that share field names need one order (Redis). */
-function inOrder(fields: Record<string, string>): Record<string, string> {
-  const { traceparent, tracestate, baggage, ...others } = fields
-  const ordered: Record<string, string> = {}
-  if (traceparent !== undefined) ordered['traceparent'] = traceparent
-  if (tracestate !== undefined && tracestate.length <= 512) ordered['tracestate'] = tracestate
-  if (baggage !== undefined) ordered['baggage'] = baggage
-  return Object.assign(ordered, others)
+const ORDER = ['traceparent', 'tracestate', 'baggage'] as const
+
+/**
+ * `traceparent`, `tracestate`, `baggage`, then the rest: brokers that share field names need one order (Redis). A propagator
+ * may hand a value that no broker client accepts, or an empty one that only costs bytes: those are left out.
+ */
+function inOrder(written: Readonly<Record<string, unknown>>): Record<string, string> {
+  const fields: Record<string, string> = {}
+  for (const name of ORDER) {
+    const value = written[name]
+    if (isText(value) && (name !== 'tracestate' || value.length <= 512)) fields[name] = value
+  }
+  for (const name in written) {
+    const value = written[name]
+    if (!ORDER.includes(name as (typeof ORDER)[number]) && isText(value)) fields[name] = value
+  }
+  return fields
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
 }
 
 /** The JS propagator writes an invalid traceparent for flags above 0x0f, which the next hop would reject. */

@@ -32,22 +32,54 @@ export function formatWaybill(waybill: Waybill): string {
 export function parseWaybill(value: string | undefined, now: number): Partial<Waybill> {
   const parsed: { sent?: number; origin?: number; op?: string; fanOut?: number } = {}
   if (value === undefined || value.length > 128) return parsed
-  for (const pair of value.split(';')) {
-    const equals = pair.indexOf('=')
-    if (equals < 0) continue
-    const key = pair.slice(0, equals).trim()
-    const content = pair.slice(equals + 1).trim()
-    if (key === 'op') {
-      if (/^[A-Za-z0-9_.-]{1,32}$/.test(content)) parsed.op = content
-    } else if (key === 'fanout') {
-      if (/^\d{1,9}$/.test(content)) parsed.fanOut = Number(content)
-    } else if (key === 'sent' || key === 'origin') {
-      const time = /^\d{1,15}$/.test(content) ? Number(content) : Number.NaN
-      if (isPlausible(time, now)) parsed[key] = time
-    }
+  // Read for every message, so by index: no list of pairs is made.
+  for (let start = 0; start < value.length;) {
+    const semicolon = value.indexOf(';', start)
+    const end = semicolon < 0 ? value.length : semicolon
+    const equals = value.indexOf('=', start)
+    if (equals >= 0 && equals < end) take(parsed, value, start, equals, end, now)
+    start = end + 1
   }
   return parsed
 }
+
+function take(
+  parsed: { sent?: number; origin?: number; op?: string; fanOut?: number },
+  value: string,
+  start: number,
+  equals: number,
+  end: number,
+  now: number,
+): void {
+  const key = value.slice(start, equals).trim()
+  if (key === 'sent' || key === 'origin') {
+    const time = digitsIn(value, equals + 1, end, 15)
+    if (isPlausible(time, now)) parsed[key] = time
+  } else if (key === 'op') {
+    const op = value.slice(equals + 1, end).trim()
+    if (/^[A-Za-z0-9_.-]{1,32}$/.test(op)) parsed.op = op
+  } else if (key === 'fanout') {
+    const count = digitsIn(value, equals + 1, end, 9)
+    if (!Number.isNaN(count)) parsed.fanOut = count
+  }
+}
+
+/** The number that the digits between two places make, spaces around them aside; `NaN` for anything else. */
+function digitsIn(text: string, start: number, end: number, atMost: number): number {
+  while (start < end && text.charCodeAt(start) <= SPACE) start++
+  while (end > start && text.charCodeAt(end - 1) <= SPACE) end--
+  if (start === end || end - start > atMost) return Number.NaN
+  let number = 0
+  for (let i = start; i < end; i++) {
+    const digit = text.charCodeAt(i) - ZERO
+    if (digit < 0 || digit > 9) return Number.NaN
+    number = number * 10 + digit
+  }
+  return number
+}
+
+const SPACE = 0x20
+const ZERO = 0x30
 
 /** Whether a time in epoch milliseconds can be the moment at which a message of today was sent. */
 export function isPlausible(time: number, now: number): boolean {
