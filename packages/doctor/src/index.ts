@@ -1,0 +1,5 @@
+export { assertConnected, diagnoseSpans } from './connected.ts'
+export type { Diagnosis } from './diagnose.ts'
+export type { SdkSpan } from './input/sdk-span.ts'
+export type { Evidence, Finding, Hop, RuleId, Side } from './rules/finding.ts'
+export { type Level, type Settings } from './settings.ts'

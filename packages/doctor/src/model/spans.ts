@@ -1,0 +1,132 @@
+import type { Attributes, AttributeValue, RawLink, RawSpan } from '../input/raw-span.ts'
+import { textOf } from '../input/shape.ts'
+import { interner } from './intern.ts'
+import { isKept } from './keys.ts'
+import type { Facts, Span, SpanLink } from './span.ts'
+
+/** All spans of an export, each with its parent found. */
+export interface SpanModel {
+  readonly spans: readonly Span[]
+  /** The spans of each trace, in order of start. */
+  readonly traces: ReadonlyMap<string, readonly Span[]>
+  /** Epoch microseconds: start of the earliest, end of the latest span. */
+  readonly window: { readonly start: number; readonly end: number }
+  /** Times the same span came again. */
+  readonly duplicates: number
+  /** The span of that id; with a trace id given, of that trace only. */
+  find(traceId: string, spanId: string): Span | undefined
+}
+
+export interface SpanCollector {
+  add(raw: RawSpan): void
+  /** Finds all parents. Nothing may be added afterwards. */
+  model(): SpanModel
+}
+
+const NO_FACTS: Facts = Object.freeze({})
+const NO_LINKS: readonly SpanLink[] = Object.freeze([])
+
+/** Takes spans one by one and keeps of each what the rules read. */
+export function collectSpans(): SpanCollector {
+  const intern = interner()
+  const spans: Span[] = []
+  // Mostly one span has an id; Zipkin gives one id to both ends of a call.
+  const byId = new Map<string, Span | Span[]>()
+  // One text for the trace id of all spans of a trace.
+  const traces = new Map<string, Span[]>()
+  let duplicates = 0
+
+  return {
+    add(raw) {
+      const known = byId.get(raw.spanId)
+      if (has(known, raw)) {
+        duplicates++
+        return
+      }
+      const siblings = traces.get(raw.traceId)
+      const span = spanOf(raw, siblings?.[0]?.traceId ?? raw.traceId, intern)
+      spans.push(span)
+      if (siblings === undefined) traces.set(span.traceId, [span])
+      else siblings.push(span)
+      if (known === undefined) byId.set(span.spanId, span)
+      else byId.set(span.spanId, [...[known].flat(), span])
+    },
+    model() {
+      const find = (traceId: string, spanId: string): Span | undefined =>
+        pick(byId.get(spanId), traceId, undefined)
+      let start = Number.POSITIVE_INFINITY
+      let end = Number.NEGATIVE_INFINITY
+      for (const span of spans) {
+        start = Math.min(start, span.start)
+        end = Math.max(end, span.end)
+        if (span.parentId !== undefined) span.parent = pick(byId.get(span.parentId), span.traceId, span)
+        // Zipkin's shared ids: the server's half hangs under the client's.
+        const twin = byId.get(span.spanId)
+        if (Array.isArray(twin) && span.kind === 'SERVER') {
+          const client = twin.find((other) => other.traceId === span.traceId && other.kind === 'CLIENT')
+          if (client !== undefined) span.parent = client
+        }
+      }
+      for (const list of traces.values()) list.sort(byStart)
+      return { spans, traces, window: { start, end }, duplicates, find }
+    },
+  }
+}
+
+function has(known: Span | Span[] | undefined, { traceId, kind }: RawSpan): boolean {
+  if (known === undefined) return false
+  const same = (span: Span): boolean => span.traceId === traceId && span.kind === kind
+  return Array.isArray(known) ? known.some(same) : same(known)
+}
+
+/** The parent of a child that came by wire is the server's half, where one id has two. */
+function pick(known: Span | Span[] | undefined, traceId: string, child: Span | undefined): Span | undefined {
+  if (known === undefined) return undefined
+  const candidates = [known].flat().filter((span) => span.traceId === traceId && span !== child)
+  return candidates.find(({ kind }) => kind === 'SERVER') ?? candidates[0]
+}
+
+function byStart(a: Span, b: Span): number {
+  return a.start - b.start || b.end - a.end || (a.spanId < b.spanId ? -1 : 1)
+}
+
+function spanOf(raw: RawSpan, traceId: string, intern: (text: string) => string): Span {
+  const { resource } = raw
+  return {
+    traceId,
+    spanId: raw.spanId,
+    parentId: raw.parentSpanId,
+    name: intern(raw.name),
+    kind: raw.kind,
+    service: intern(textOf(resource['service.name']) || 'unknown service'),
+    host: intern(textOf(resource['host.name']) || textOf(resource['host.id'])),
+    scope: intern(raw.scope),
+    start: raw.start,
+    // A clock that was set back within the span: its end proves nothing.
+    end: Math.max(raw.end ?? raw.start, raw.start),
+    ended: raw.end !== undefined,
+    flags: raw.flags,
+    thinned: raw.traceState.includes('ot=') && raw.traceState.includes('th:'),
+    facts: factsOf(raw.attributes, intern),
+    links: raw.links.length === 0 ? NO_LINKS : raw.links.map((link) => linkOf(link, intern)),
+    droppedLinks: raw.droppedLinks,
+    failed: raw.failed,
+    adjusted: raw.adjusted,
+    parent: undefined,
+  }
+}
+
+function linkOf({ traceId, spanId, attributes }: RawLink, intern: (text: string) => string): SpanLink {
+  return { traceId: intern(traceId), spanId, facts: factsOf(attributes, intern) }
+}
+
+function factsOf(attributes: Attributes, intern: (text: string) => string): Facts {
+  let facts: Record<string, AttributeValue> | undefined
+  for (const key in attributes) {
+    if (!isKept(key)) continue
+    const value = attributes[key]
+    facts ??= {}
+    facts[key] = typeof value === 'string' ? intern(value) : (value ?? null)
+  }
+  return facts ?? NO_FACTS
+}

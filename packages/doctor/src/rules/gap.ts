@@ -1,0 +1,192 @@
+// R8: time in a trace that no span accounts for.
+import { attemptOf, isAgent, isHumanStep, saysTransit, scheduledDelay, textFact } from '../model/facts.ts'
+import { append } from '../model/grouping.ts'
+import type { Delivery } from '../model/hops.ts'
+import { TRANSIT_UNKNOWN } from '../model/keys.ts'
+import { MILLISECOND, SECOND, type Span } from '../model/span.ts'
+import { plural, short, type Case } from './finding.ts'
+import { hopOf, pairOf, type Scene } from './scene.ts'
+
+/** So long is told even where it is a small part of its trace. */
+const LONG = SECOND
+const AGENT_AT_LEAST = 500 * MILLISECOND
+
+/** Certain: between a send and its delivery. */
+export function* deliveryGap(scene: Scene, explained: Set<Span>): Generator<Case> {
+  const transits = transitIndex(scene)
+  for (const delivery of firstDeliveries(scene)) {
+    const { consumer, producer } = delivery
+    const { span } = consumer
+    const known =
+      saysTransit(span) || transits.has(siblingKey(span)) || transits.has(siblingKey(producer.span, true))
+    if (known || (attemptOf(span) ?? 1) > 1) {
+      explained.add(span)
+      continue
+    }
+    if (isDoubtful(scene, producer.span, span)) {
+      explained.add(span)
+      continue
+    }
+    const gap = span.start - producer.span.end - Math.max(scheduledDelay(span), scheduledDelay(producer.span))
+    if (!isNotable(scene, gap, span.traceId)) continue
+    explained.add(span)
+    const hop = hopOf(producer, consumer)
+    const reason = textFact(span.facts, [TRANSIT_UNKNOWN])
+    yield {
+      rule: 'UNEXPLAINED-GAP',
+      level: 'certain',
+      hop,
+      aspect: 'delivery',
+      message: (count) =>
+        `${plural(count, 'gap')} between ${hop.producer} and ${hop.consumer} on ${hop.destination} that no span accounts for: most likely time in the queue, but nothing says so${reason === undefined ? '' : ` (${reason})`}`,
+      fix: `trace ${hop.destination} with Waybill, which records the wait as a span and as waybill.transit.time`,
+      evidence: {
+        traces: [span.traceId],
+        spans: [producer.span.spanId, span.spanId],
+        ...(delivery.id !== undefined && { messageId: delivery.id }),
+        text: `${milliseconds(gap)} from the end of '${producer.span.name}' to '${span.name}' in trace ${short(span.traceId)}`,
+      },
+    }
+  }
+}
+
+/** The first delivery of each send: later ones are other groups' or other attempts', whose wait began elsewhere. */
+function firstDeliveries({ hops }: Scene): Iterable<Delivery> {
+  const first = new Map<string, Delivery>()
+  for (const delivery of hops.deliveries) {
+    if (!delivery.connected) continue
+    const { producer, consumer, id } = delivery
+    const key = `${producer.span.spanId}\0${id ?? consumer.span.spanId}\0${consumer.group ?? ''}\0${consumer.span.service}`
+    const known = first.get(key)
+    if (known === undefined || consumer.span.start < known.consumer.span.start) first.set(key, delivery)
+  }
+  return first.values()
+}
+
+/** Times that prove nothing. */
+function isDoubtful({ skewed }: Scene, producer: Span, consumer: Span): boolean {
+  return producer.adjusted || consumer.adjusted || !producer.ended || skewed.has(pairOf(producer, consumer))
+}
+
+function isNotable({ model, settings }: Scene, gap: number, traceId: string): boolean {
+  if (gap >= LONG) return true
+  if (gap < settings.gapMs * MILLISECOND || gap <= 0) return false
+  const spans = model.traces.get(traceId) ?? []
+  return gap >= ((endOf(spans) - (spans[0]?.start ?? 0)) * settings.gapPercent) / 100
+}
+
+const ends = new WeakMap<readonly Span[], number>()
+
+function endOf(spans: readonly Span[]): number {
+  const known = ends.get(spans)
+  if (known !== undefined) return known
+  let end = Number.NEGATIVE_INFINITY
+  for (const span of spans) end = Math.max(end, span.end)
+  ends.set(spans, end)
+  return end
+}
+
+/** A transit span is a sibling of its delivery; for linked deliveries it is a child of the send. */
+function transitIndex({ hops }: Scene): Set<string> {
+  return new Set(hops.transits.flatMap((span) => (span.parentId === undefined ? [] : [siblingKey(span)])))
+}
+
+function siblingKey(span: Span, below = false): string {
+  return `${span.traceId}\0${below ? span.spanId : span.parentId}`
+}
+
+/** Probable: a stretch of a trace in which nothing at all is active. Info: an agent that is a black box. */
+export function* idleTrace(scene: Scene, explained: ReadonlySet<Span>): Generator<Case> {
+  for (const [traceId, spans] of scene.model.traces) {
+    yield* idleIn(scene, traceId, spans, explained)
+    yield* opaqueAgents(spans)
+  }
+}
+
+function* idleIn(
+  scene: Scene,
+  traceId: string,
+  spans: readonly Span[],
+  explained: ReadonlySet<Span>,
+): Generator<Case> {
+  const [first] = spans
+  if (first === undefined || spans.length < 2) return
+  let reached = first
+  for (const span of spans) {
+    const idle = span.start - reached.end
+    const before = reached
+    if (span.end > reached.end) reached = span
+    if (idle <= 0 || explained.has(span) || !isNotable(scene, idle, traceId)) continue
+    if (saysTransit(span) || scheduledDelay(span) > 0 || (attemptOf(span) ?? 1) > 1) continue
+    // What hangs in a foreign trace says nothing about it; a span that never ended proves no end.
+    if (scene.named.has(span)) continue
+    if (span.adjusted || before.adjusted || !before.ended || !first.ended) continue
+    if (isSkewed(scene, before, span) || spans.some(isHumanStep)) continue
+    yield {
+      rule: 'UNEXPLAINED-GAP',
+      level: 'probable',
+      hop: { producer: before.service, consumer: span.service },
+      aspect: 'idle',
+      message: (count) =>
+        `${plural(count, 'gap')} in which no span of the trace is active, between ${before.service} and ${span.service}`,
+      fix: `a span around what ${before.service} or ${span.service} waits for there`,
+      evidence: {
+        traces: [traceId],
+        spans: [before.spanId, span.spanId],
+        text: `${milliseconds(idle)} from the end of '${before.name}' to '${span.name}' in trace ${short(traceId)}`,
+      },
+    }
+  }
+}
+
+/** In either direction: the later span may be the earlier one. */
+function isSkewed({ skewed }: Scene, a: Span, b: Span): boolean {
+  return skewed.has(pairOf(a, b)) || skewed.has(pairOf(b, a))
+}
+
+function* opaqueAgents(spans: readonly Span[]): Generator<Case> {
+  const agents = spans.filter(
+    (span) => span.ended && isAgent(span) && span.end - span.start >= AGENT_AT_LEAST,
+  )
+  if (agents.length === 0) return
+  const children = new Map<Span, Span[]>()
+  for (const span of spans) if (span.parent !== undefined) append(children, span.parent, span)
+  for (const agent of agents) {
+    const below = children.get(agent) ?? []
+    if (below.some(isHumanStep)) continue
+    const length = agent.end - agent.start
+    const dark = length - covered(agent, below)
+    if (dark * 2 <= length) continue
+    yield {
+      rule: 'OPAQUE-AGENT-LOOP',
+      level: 'info',
+      hop: { consumer: agent.service },
+      aspect: agent.name,
+      message: (count) =>
+        `${plural(count, 'run')} of '${agent.name}' in ${agent.service} with over half of the time under no span: the loop of the agent is opaque`,
+      fix: `spans for the model and tool calls of '${agent.name}', by its framework's instrumentation`,
+      evidence: {
+        traces: [agent.traceId],
+        spans: [agent.spanId],
+        text: `${milliseconds(dark)} of ${milliseconds(length)} in trace ${short(agent.traceId)} are under no child`,
+      },
+    }
+  }
+}
+
+/** Children come in order of start. */
+function covered(span: Span, children: readonly Span[]): number {
+  let sum = 0
+  let reached = span.start
+  for (const child of children) {
+    const end = Math.min(child.end, span.end)
+    sum += Math.max(0, end - Math.max(child.start, reached))
+    reached = Math.max(reached, end)
+  }
+  return sum
+}
+
+function milliseconds(micros: number): string {
+  const value = micros / MILLISECOND
+  return value >= 10 ? `${Math.round(value)} ms` : `${value.toFixed(1)} ms`
+}
