@@ -25,5 +25,26 @@ export function journeyOf(context: Context): Journey | undefined {
 
 /** A context whose sends continue that journey. */
 export function withJourney(context: Context, journey: Journey): Context {
-  return context.setValue(JOURNEY_KEY, journey)
+  return new JourneyContext(context, journey)
+}
+
+/** One value more, without copying those that the context has: the API's own copies them all, for every message. */
+class JourneyContext implements Context {
+  readonly #parent: Context
+  readonly #journey: Journey
+  constructor(parent: Context, journey: Journey) {
+    this.#parent = parent
+    this.#journey = journey
+  }
+  getValue(key: symbol): unknown {
+    return key === JOURNEY_KEY ? this.#journey : this.#parent.getValue(key)
+  }
+  setValue(key: symbol, value: unknown): Context {
+    const changed = this.#parent.setValue(key, value)
+    return key === JOURNEY_KEY ? changed : new JourneyContext(changed, this.#journey)
+  }
+  deleteValue(key: symbol): Context {
+    const changed = this.#parent.deleteValue(key)
+    return key === JOURNEY_KEY ? changed : new JourneyContext(changed, this.#journey)
+  }
 }

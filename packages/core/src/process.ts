@@ -195,20 +195,48 @@ export function beginJudged(telemetry: Telemetry, signals: Signals, judged: Judg
       attempt: incoming.attempt,
       destination: incoming.destination,
     })
-  let ended = false
-  return {
-    context,
-    span,
-    end(result = {}) {
-      if (ended) return
-      ended = true
-      safely(telemetry.log, 'ending a process span', undefined, () => {
-        const milliseconds = (result.ended ?? performance.now()) - started
-        endSpan(span, result, result.ended === undefined ? undefined : hrTime(startedAt + milliseconds))
-        const seconds = milliseconds / 1000
-        measure(telemetry, signals, incoming, seconds, result, incoming.received === true ? 0 : 1)
-      })
-    },
+  return new OpenProcessing(telemetry, signals, incoming, context, span, started, startedAt)
+}
+
+/** A class, and internal: of thousands of messages in flight each keeps only this much. */
+class OpenProcessing implements Processing {
+  readonly #telemetry: Telemetry
+  readonly #signals: Signals
+  readonly #incoming: Incoming
+  readonly #started: number
+  readonly #startedAt: number
+  #ended = false
+  readonly context: Context
+  readonly span: Span
+
+  constructor(
+    telemetry: Telemetry,
+    signals: Signals,
+    incoming: Incoming,
+    context: Context,
+    span: Span,
+    started: number,
+    startedAt: number,
+  ) {
+    this.#telemetry = telemetry
+    this.#signals = signals
+    this.#incoming = incoming
+    this.context = context
+    this.span = span
+    this.#started = started
+    this.#startedAt = startedAt
+  }
+
+  end(result: ProcessResult = {}): void {
+    if (this.#ended) return
+    this.#ended = true
+    safely(this.#telemetry.log, 'ending a process span', undefined, () => {
+      const milliseconds = (result.ended ?? performance.now()) - this.#started
+      const endTime = result.ended === undefined ? undefined : hrTime(this.#startedAt + milliseconds)
+      endSpan(this.span, result, endTime)
+      const count = this.#incoming.received === true ? 0 : 1
+      measure(this.#telemetry, this.#signals, this.#incoming, milliseconds / 1000, result, count)
+    })
   }
 }
 

@@ -17,7 +17,7 @@ import { ATTR_BATCH_COUNT, ATTR_CONVERSATION_ID, ATTR_MESSAGE_ID, ATTR_OPERATION
 import { reportSend } from './sends.ts'
 import { settle } from './settle.ts'
 import { NO_SPAN } from './spans.ts'
-import { createStamping } from './stamping.ts'
+import { Stamping, type SendCall } from './stamping.ts'
 import type { Signals, Telemetry } from './telemetry.ts'
 
 /** What an adapter says about one send. */
@@ -91,17 +91,43 @@ export function beginSend(telemetry: Telemetry, outgoing: Outgoing): Sending | u
   const started = performance.now()
   const span = startSpan(telemetry, signals, outgoing, caller)
   const context = span === NO_SPAN ? caller : trace.setSpan(caller, span)
-  let ended = false
-  return {
-    context,
-    stamp: createStamping(telemetry, signals, outgoing, { caller, context, span, sent }),
-    end(result = {}) {
-      if (ended) return
-      ended = true
-      safely(log, 'ending a send span', undefined, () => {
-        finish(telemetry, signals, outgoing, span, result, (performance.now() - started) / 1000)
-      })
-    },
+  return new OpenSending(telemetry, signals, outgoing, { caller, context, span, sent }, started)
+}
+
+/** A class, and internal: of thousands of sends under way each keeps only this much. */
+class OpenSending implements Sending {
+  readonly #telemetry: Telemetry
+  readonly #signals: Signals
+  readonly #outgoing: Outgoing
+  readonly #call: SendCall
+  readonly #started: number
+  #stamping: Stamping | undefined
+  #ended = false
+
+  constructor(telemetry: Telemetry, signals: Signals, outgoing: Outgoing, call: SendCall, started: number) {
+    this.#telemetry = telemetry
+    this.#signals = signals
+    this.#outgoing = outgoing
+    this.#call = call
+    this.#started = started
+  }
+
+  get context(): Context {
+    return this.#call.context
+  }
+
+  stamp<C>(carrier?: C, getter?: TextMapGetter<C>, message?: OutgoingMessage): Stamp {
+    this.#stamping ??= new Stamping(this.#telemetry, this.#signals, this.#outgoing, this.#call)
+    return this.#stamping.stamp(carrier, getter, message)
+  }
+
+  end(result: SendResult = {}): void {
+    if (this.#ended) return
+    this.#ended = true
+    safely(this.#telemetry.log, 'ending a send span', undefined, () => {
+      const seconds = (performance.now() - this.#started) / 1000
+      finish(this.#telemetry, this.#signals, this.#outgoing, this.#call.span, result, seconds)
+    })
   }
 }
 

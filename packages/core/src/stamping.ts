@@ -1,12 +1,20 @@
-import { SpanKind, trace, type Context, type Span, type SpanContext } from '@opentelemetry/api'
+import {
+  SpanKind,
+  trace,
+  type Context,
+  type Span,
+  type SpanContext,
+  type TextMapGetter,
+  type TextMapPropagator,
+} from '@opentelemetry/api'
 import { spanAttributes } from './attributes.ts'
 import type { Stamp } from './carrier.ts'
 import { labelOf } from './destination.ts'
 import { safely } from './diag.ts'
-import { journeyOf } from './journey.ts'
+import { journeyOf, type Journey } from './journey.ts'
 import { inject, readContext } from './propagation.ts'
 import { ATTR_LINKS_OMITTED, ATTR_MESSAGE_ID, ATTR_OPERATION_TYPE } from './semconv.ts'
-import type { Outgoing, OutgoingMessage, Sending } from './send.ts'
+import type { Outgoing, OutgoingMessage } from './send.ts'
 import { NO_SPAN } from './spans.ts'
 import type { Signals, Telemetry } from './telemetry.ts'
 import { formatWaybill, WAYBILL_FIELD } from './waybill.ts'
@@ -16,7 +24,7 @@ const NOTHING_BUT_OLD_TIMES: Stamp = { fields: {}, replaces: ONLY_WAYBILL }
 const NOTHING_SPECIAL: OutgoingMessage = {}
 
 /** The call that messages are stamped for. */
-interface SendCall {
+export interface SendCall {
   /** The context of whoever makes the call. */
   readonly caller: Context
   /** That context with the span of the call in it. */
@@ -27,87 +35,103 @@ interface SendCall {
 }
 
 /** Decides what is written into each message of one call, and links what the messages carried before. */
-export function createStamping(
-  telemetry: Telemetry,
-  signals: Signals,
-  outgoing: Outgoing,
-  { caller, context, span, sent }: SendCall,
-): Sending['stamp'] {
-  const { log } = telemetry
-  const { maxLinks, existingContext, sendBaggage, maxBaggageBytes } = telemetry.options
-  const journey = journeyOf(caller)
-  let [links, omitted] = [0, 0]
-  let shared: Stamp | undefined
+export class Stamping {
+  readonly #telemetry: Telemetry
+  readonly #signals: Signals
+  readonly #outgoing: Outgoing
+  readonly #call: SendCall
+  readonly #journey: Journey | undefined
+  #links = 0
+  #omitted = 0
+  #shared: Stamp | undefined
 
-  function link(to: SpanContext): void {
-    if (links < maxLinks) {
-      links++
-      span.addLink({ context: to })
-    } else span.setAttribute(ATTR_LINKS_OMITTED, ++omitted)
+  constructor(telemetry: Telemetry, signals: Signals, outgoing: Outgoing, call: SendCall) {
+    this.#telemetry = telemetry
+    this.#signals = signals
+    this.#outgoing = outgoing
+    this.#call = call
+    this.#journey = journeyOf(call.caller)
   }
 
-  function waybillOf({ op = outgoing.op, forwards }: OutgoingMessage): string {
-    const origin = forwards?.origin ?? journey?.origin ?? sent
-    const { fanOut } = outgoing
-    return formatWaybill({
-      sent,
-      origin,
-      ...(op !== undefined && { op }),
-      ...(fanOut !== undefined && { fanOut }),
-    })
-  }
-
-  function stampOf(source: Context, message: OutgoingMessage): Stamp {
-    const limits = { allow: sendBaggage, maxBytes: maxBaggageBytes }
-    const fields = inject(source, signals.propagator, limits, log)
-    fields[WAYBILL_FIELD] = waybillOf(message)
-    return { fields, replaces: new Set(Object.keys(fields)) }
-  }
-
-  /** The messages of a call share one stamp, as far as they say nothing of their own. */
-  function sharedStamp(message: OutgoingMessage): Stamp {
-    shared ??= stampOf(context, NOTHING_SPECIAL)
-    if (message.op === undefined && message.forwards === undefined) return shared
-    return { ...shared, fields: { ...shared.fields, [WAYBILL_FIELD]: waybillOf(message) } }
-  }
-
-  /** A stamp of the current context, `before` being the contexts that the message comes from. */
-  function currentStamp(message: OutgoingMessage, before: readonly SpanContext[]): Stamp {
-    const created =
-      outgoing.createSpans === true
-        ? safely(log, 'starting a create span', NO_SPAN, () =>
-            createSpan(telemetry, signals, outgoing, message, before, caller),
-          )
-        : NO_SPAN
-    if (created === NO_SPAN) {
-      before.forEach(link)
-      return sharedStamp(message)
-    }
-    link(created.spanContext())
-    return stampOf(trace.setSpan(caller, created), message)
-  }
-
-  return (carrier, getter, message = NOTHING_SPECIAL) => {
-    if (outgoing.inject === false) return NOTHING_BUT_OLD_TIMES
+  /** See `Sending.stamp`. */
+  stamp<C>(carrier?: C, getter?: TextMapGetter<C>, message: OutgoingMessage = NOTHING_SPECIAL): Stamp {
+    if (this.#outgoing.inject === false) return NOTHING_BUT_OLD_TIMES
     const { forwards } = message
+    const { propagator } = this.#signals
     const before: SpanContext[] = forwards?.failed === undefined ? [] : [forwards.failed]
     const creation =
       carrier === undefined || carrier === null || getter === undefined
         ? undefined
-        : safely(log, 'reading the headers of an outgoing message', undefined, () =>
-            readContext(carrier, getter, signals.propagator),
+        : safely(this.#telemetry.log, 'reading the headers of an outgoing message', undefined, () =>
+            readContext(carrier, getter, propagator),
           )
     if (creation !== undefined) {
-      const copied = forwards !== undefined || isSame(creation, journey?.creation)
-      if (!copied && existingContext === 'keep') {
-        link(creation)
-        return { fields: { [WAYBILL_FIELD]: waybillOf(message) }, replaces: ONLY_WAYBILL }
+      const copied = forwards !== undefined || isSame(creation, this.#journey?.creation)
+      if (!copied && this.#telemetry.options.existingContext === 'keep') {
+        this.#link(creation)
+        return { fields: { [WAYBILL_FIELD]: this.#waybillOf(message) }, replaces: ONLY_WAYBILL }
       }
       before.unshift(creation)
     }
-    const stamp = currentStamp(message, before)
-    return creation === undefined && forwards === undefined ? stamp : replacingAll(stamp, signals)
+    const stamp = this.#currentStamp(message, before)
+    return creation === undefined && forwards === undefined ? stamp : replacingAll(stamp, propagator)
   }
+
+  /** A stamp of the current context, `before` being the contexts that the message comes from. */
+  #currentStamp(message: OutgoingMessage, before: readonly SpanContext[]): Stamp {
+    const created = this.#outgoing.createSpans === true ? this.#createSpan(message, before) : NO_SPAN
+    if (created === NO_SPAN) {
+      for (const context of before) this.#link(context)
+      return this.#sharedStamp(message)
+    }
+    this.#link(created.spanContext())
+    return this.#stampOf(trace.setSpan(this.#call.caller, created), message)
+  }
+
+  /** The messages of a call share one stamp, as far as they say nothing of their own. */
+  #sharedStamp(message: OutgoingMessage): Stamp {
+    const shared = (this.#shared ??= this.#stampOf(this.#call.context, NOTHING_SPECIAL))
+    if (message.op === undefined && message.forwards === undefined) return shared
+    return { ...shared, fields: { ...shared.fields, [WAYBILL_FIELD]: this.#waybillOf(message) } }
+  }
+
+  #stampOf(source: Context, message: OutgoingMessage): Stamp {
+    const { options, log } = this.#telemetry
+    const limits = { allow: options.sendBaggage, maxBytes: options.maxBaggageBytes }
+    const fields = inject(source, this.#signals.propagator, limits, log)
+    fields[WAYBILL_FIELD] = this.#waybillOf(message)
+    return { fields, replaces: namesIn(fields) }
+  }
+
+  #waybillOf({ op = this.#outgoing.op, forwards }: OutgoingMessage): string {
+    const { sent } = this.#call
+    const origin = forwards?.origin ?? this.#journey?.origin ?? sent
+    return formatWaybill({ sent, origin, op, fanOut: this.#outgoing.fanOut })
+  }
+
+  #link(context: SpanContext): void {
+    const { span } = this.#call
+    if (this.#links < this.#telemetry.options.maxLinks) {
+      this.#links++
+      span.addLink({ context })
+    } else span.setAttribute(ATTR_LINKS_OMITTED, ++this.#omitted)
+  }
+
+  #createSpan(message: OutgoingMessage, before: readonly SpanContext[]): Span {
+    return safely(this.#telemetry.log, 'starting a create span', NO_SPAN, () =>
+      createSpan(this.#telemetry, this.#signals, this.#outgoing, message, before, this.#call.caller),
+    )
+  }
+}
+
+/** One set for nearly every message: the names are the same as long as the propagator is. */
+let lastNames: { readonly key: string; readonly names: ReadonlySet<string> } = { key: '', names: new Set() }
+
+function namesIn(fields: Readonly<Record<string, string>>): ReadonlySet<string> {
+  let key = ''
+  for (const name in fields) key += `${name} `
+  if (key !== lastNames.key) lastNames = { key, names: new Set(Object.keys(fields)) }
+  return lastNames.names
 }
 
 /** The creation of one message: a context of its own, ended at once, since what follows is the call's. */
@@ -139,6 +163,6 @@ function isSame(a: SpanContext, b: SpanContext | undefined): boolean {
 }
 
 /** All context that was there goes, also what the current context does not write again. */
-function replacingAll(stamp: Stamp, signals: Signals): Stamp {
-  return { fields: stamp.fields, replaces: new Set([...stamp.replaces, ...signals.propagator.fields()]) }
+function replacingAll(stamp: Stamp, propagator: TextMapPropagator): Stamp {
+  return { fields: stamp.fields, replaces: new Set([...stamp.replaces, ...propagator.fields()]) }
 }

@@ -12,9 +12,9 @@ export interface Waybill {
   /** `sent` of the first hop of this journey. */
   readonly origin: number
   /** Native operation, where a consumer cannot otherwise know what kind of message it has. */
-  readonly op?: string
+  readonly op?: string | undefined
   /** Number of messages of the one call that this message was made by. */
-  readonly fanOut?: number
+  readonly fanOut?: number | undefined
 }
 
 /** Encodes the field's value: `sent=<ms>;origin=<ms>[;op=<operation>][;fanout=<count>]`. Source: docs/wire-format.md. */
