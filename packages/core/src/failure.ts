@@ -41,7 +41,8 @@ function exceptionOf(error: unknown, message: string): Exception {
     : { name: error.name, message, stack: error.stack }
 }
 
-/** Adds `error.type` to the attributes of a metric point of a failed operation. */
-export function measureFailure(attributes: Attributes, errorType: string | undefined): void {
-  if (errorType !== undefined) attributes[ATTR_ERROR_TYPE] = errorType
+/** The attributes of a metric point of an operation that ended so: with `error.type` if it failed. */
+export function withFailure(attributes: Attributes, ending: Ending): Attributes {
+  const errorType = errorTypeIn(ending)
+  return errorType === undefined ? attributes : { ...attributes, [ATTR_ERROR_TYPE]: errorType }
 }

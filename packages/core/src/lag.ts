@@ -1,8 +1,9 @@
-import type { Meter, Observable, ObservableCallback } from '@opentelemetry/api'
+import type { Meter, ObservableCallback } from '@opentelemetry/api'
 import { metricAttributes } from './attributes.ts'
 import type { Destination } from './destination.ts'
 import { safely } from './diag.ts'
-import { ATTR_PARTITION_ID, METRIC_CONSUMER_LAG } from './semconv.ts'
+import { createLagInstrument } from './metrics.ts'
+import { ATTR_PARTITION_ID } from './semconv.ts'
 import type { Telemetry } from './telemetry.ts'
 
 /** How many messages a consumer has still before it in one place. */
@@ -54,10 +55,7 @@ export function createLagGauge(
       if (meter === undefined || meter === watched?.meter) return
       watched?.stop()
       watched = safely(log, 'creating the lag gauge', undefined, () => {
-        const gauge: Observable = meter.createObservableGauge(METRIC_CONSUMER_LAG, {
-          unit: '{message}',
-          description: 'Messages that the consumer group has still before it.',
-        })
+        const gauge = createLagInstrument(meter)
         gauge.addCallback(report)
         return {
           meter,

@@ -1,13 +1,16 @@
-import { type Attributes, type Counter, type Histogram, type Meter } from '@opentelemetry/api'
+import type { Attributes, Counter, Histogram, Meter, ObservableGauge } from '@opentelemetry/api'
 import {
   METRIC_CLOCK_SKEW,
   METRIC_CONSUMED_MESSAGES,
+  METRIC_CONSUMER_LAG,
   METRIC_JOURNEY_DURATION,
   METRIC_OPERATION_DURATION,
   METRIC_PROCESS_DURATION,
   METRIC_SENT_MESSAGES,
   METRIC_TRANSIT_DURATION,
 } from './semconv.ts'
+import { SeriesAttributes } from './series.ts'
+import { Tally } from './tally.ts'
 
 /** Bucket advice of the messaging conventions, in seconds. */
 const OPERATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
@@ -18,31 +21,62 @@ const TRANSIT_BUCKETS = [
 
 /** The instruments of one meter. Attributes are low-cardinality only: never message ids, keys or job names. */
 export interface Instruments {
-  readonly sent: Counter<Attributes>
-  readonly consumed: Counter<Attributes>
+  readonly sent: Tally
+  readonly consumed: Tally
   readonly operationDuration: Histogram<Attributes>
   readonly processDuration: Histogram<Attributes>
   readonly transitDuration: Histogram<Attributes>
   readonly journeyDuration: Histogram<Attributes>
   readonly clockSkew: Counter<Attributes>
+  /** Attributes of the series so far, by what a point tells of its destination. */
+  readonly series: {
+    readonly named: SeriesAttributes
+    readonly templated: SeriesAttributes
+    readonly unnamed: SeriesAttributes
+  }
 }
 
-/** Creates the four standard messaging instruments and the three of Waybill (conventions §5). */
-export function createInstruments(meter: Meter): Instruments {
+/** Adapters are constructed for each channel or handler, and one meter serves them all. */
+const instrumentsOf = new WeakMap<Meter, Instruments>()
+
+/** The four standard messaging instruments and the three of Waybill (conventions §5) of a meter. */
+export function instrumentsFor(meter: Meter): Instruments {
+  let instruments = instrumentsOf.get(meter)
+  if (instruments === undefined) instrumentsOf.set(meter, (instruments = createInstruments(meter)))
+  return instruments
+}
+
+/** The gauge of what a consumer has still before it. */
+export function createLagInstrument(meter: Meter): ObservableGauge {
+  return meter.createObservableGauge(METRIC_CONSUMER_LAG, {
+    unit: '{message}',
+    description: 'Messages that the consumer group has still before it.',
+  })
+}
+
+function createInstruments(meter: Meter): Instruments {
   const seconds = (description: string, explicitBucketBoundaries: number[]) => ({
     unit: 's',
     description,
     advice: { explicitBucketBoundaries },
   })
+  const tally = (name: string, description: string): Tally =>
+    new Tally(meter.createCounter(name, { unit: '{message}', description }))
+  const sent = tally(METRIC_SENT_MESSAGES, 'Number of messages a producer attempted to send to the broker.')
+  const consumed = tally(METRIC_CONSUMED_MESSAGES, 'Number of messages delivered to the application.')
+  // Called before a meter is collected, for which it has to be the callback of some observable instrument.
+  meter.addBatchObservableCallback(() => {
+    sent.flush()
+    consumed.flush()
+  }, [createLagInstrument(meter)])
   return {
-    sent: meter.createCounter(METRIC_SENT_MESSAGES, {
-      unit: '{message}',
-      description: 'Number of messages a producer attempted to send to the broker.',
-    }),
-    consumed: meter.createCounter(METRIC_CONSUMED_MESSAGES, {
-      unit: '{message}',
-      description: 'Number of messages delivered to the application.',
-    }),
+    sent,
+    consumed,
+    series: {
+      named: new SeriesAttributes(),
+      templated: new SeriesAttributes(),
+      unnamed: new SeriesAttributes(),
+    },
     operationDuration: meter.createHistogram(
       METRIC_OPERATION_DURATION,
       seconds('Duration of a messaging operation initiated by a client.', OPERATION_BUCKETS),

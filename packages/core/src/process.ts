@@ -13,10 +13,10 @@ import {
   type TextMapGetter,
   type Tracer,
 } from '@opentelemetry/api'
-import { metricAttributes, spanAttributes } from './attributes.ts'
+import { seriesAttributes, spanAttributes } from './attributes.ts'
 import { labelOf, type Destination } from './destination.ts'
 import { safely } from './diag.ts'
-import { errorTypeIn, measureFailure, recordFailure, type Ending } from './failure.ts'
+import { recordFailure, withFailure, type Ending } from './failure.ts'
 import { withJourney } from './journey.ts'
 import type { MessageInfo } from './options.ts'
 import { extract, type Extracted } from './propagation.ts'
@@ -41,6 +41,7 @@ import {
   ATTR_TRANSIT_TIME,
   ATTR_TRANSIT_UNKNOWN,
 } from './semconv.ts'
+import { seriesWith } from './series.ts'
 import { settle } from './settle.ts'
 import { NO_SPAN } from './spans.ts'
 import type { Signals, Telemetry } from './telemetry.ts'
@@ -350,7 +351,8 @@ export function recordTransit(telemetry: Telemetry, signals: Signals, arrival: A
   safely(telemetry.log, 'recording transit', undefined, () => {
     const { incoming, extracted, transit } = arrival
     if (transit.kind === 'unknown') return
-    const attributes = metricAttributes(telemetry, 'transit', incoming.destination, incoming.group)
+    const { destination, group } = incoming
+    const attributes = seriesAttributes(telemetry, signals, 'transit', destination, group)
     if (transit.kind === 'skew') {
       signals.instruments.clockSkew.add(1, attributes)
       return
@@ -429,13 +431,14 @@ export function measure(
   ending: Ending & Pick<ProcessResult, 'outcome'>,
   count = 1,
 ): void {
-  const attributes = metricAttributes(telemetry, incoming.operation, incoming.destination, incoming.group)
-  measureFailure(attributes, errorTypeIn(ending))
+  const { operation, destination, group } = incoming
+  const series = seriesAttributes(telemetry, signals, operation, destination, group)
+  const attributes = withFailure(series, ending)
   if (incoming.operationType === 'receive') signals.instruments.operationDuration.record(seconds, attributes)
   else signals.instruments.processDuration.record(seconds, attributes)
   if (count === 0) return
   // Each outcome is a series of its own here; how long handlers take is asked of all of them together.
   const { outcome } = ending
-  const counted = outcome === undefined ? attributes : { ...attributes, [ATTR_DELIVERY_OUTCOME]: outcome }
+  const counted = outcome === undefined ? attributes : seriesWith(attributes, ATTR_DELIVERY_OUTCOME, outcome)
   signals.instruments.consumed.add(count, counted)
 }

@@ -8,11 +8,11 @@ import {
   type SpanContext,
   type TextMapGetter,
 } from '@opentelemetry/api'
-import { metricAttributes, spanAttributes } from './attributes.ts'
+import { seriesAttributes, spanAttributes } from './attributes.ts'
 import type { Stamp } from './carrier.ts'
 import { labelOf, type Destination } from './destination.ts'
 import { safely } from './diag.ts'
-import { errorTypeIn, measureFailure, recordFailure, type Ending } from './failure.ts'
+import { recordFailure, withFailure, type Ending } from './failure.ts'
 import { ATTR_BATCH_COUNT, ATTR_CONVERSATION_ID, ATTR_MESSAGE_ID, ATTR_OPERATION_TYPE } from './semconv.ts'
 import { reportSend } from './sends.ts'
 import { settle } from './settle.ts'
@@ -205,8 +205,8 @@ function finish(
   } finally {
     span.end()
   }
-  const attributes = metricAttributes(telemetry, outgoing.operation, outgoing.destination)
-  measureFailure(attributes, errorTypeIn(result))
+  const series = seriesAttributes(telemetry, signals, outgoing.operation, outgoing.destination)
+  const attributes = withFailure(series, result)
   signals.instruments.operationDuration.record(seconds, attributes)
   if (result.sent !== false) signals.instruments.sent.add(result.count ?? outgoing.count ?? 1, attributes)
 }

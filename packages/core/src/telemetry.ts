@@ -10,7 +10,7 @@ import {
   type TracerProvider,
 } from '@opentelemetry/api'
 import { logger, safely } from './diag.ts'
-import { createInstruments, type Instruments } from './metrics.ts'
+import { instrumentsFor, type Instruments } from './metrics.ts'
 import { globalPropagator } from './propagation.ts'
 import { resolveOptions, type Origin, type ResolvedOptions, type TelemetryOptions } from './options.ts'
 import { reportNoSdk, selfCheck } from './self-check.ts'
@@ -79,7 +79,7 @@ export function createTelemetry(
     live = {
       tracer: tracers.getTracer(scope.packageName, scope.version, { schemaUrl: SCHEMA_URL }),
       meter,
-      instruments: createInstruments(meter),
+      instruments: instrumentsFor(meter),
       propagator,
     }
     selfCheck(propagator, log)

@@ -1,6 +1,7 @@
 import {
   createNoopMeter,
   type Attributes,
+  type BatchObservableCallback,
   type Meter,
   type MeterProvider,
   type MetricOptions,
@@ -29,7 +30,8 @@ export interface MetricRecorder extends MeterProvider {
 }
 
 /**
- * A `MeterProvider` that keeps every recorded value of counters and histograms, one by one, unaggregated.
+ * A `MeterProvider` that keeps every recorded value of counters and histograms, one by one; those of Waybill's own counters are
+ * sums of what was counted between two looks.
  *
  * @example
  * const metrics = metricRecorder()
@@ -47,6 +49,7 @@ export function metricRecorder(): MetricRecorder {
     }
     return { add: keep, record: keep }
   }
+  const collecting: BatchObservableCallback[] = []
   const asked = new Map<string, Set<ObservableCallback>>()
   const observable = (name: string, options: MetricOptions = {}): ObservableGauge => {
     instruments.set(name, options)
@@ -62,14 +65,20 @@ export function metricRecorder(): MetricRecorder {
     createCounter: recording,
     createHistogram: recording,
     createObservableGauge: observable,
+    addBatchObservableCallback: (callback: BatchObservableCallback) => void collecting.push(callback),
   })
+  /** What an SDK does when it collects: some counters are told of only then. */
+  const collect = (): MetricPoint[] => {
+    for (const callback of collecting) void callback({ observe: () => undefined })
+    return points
+  }
 
   return {
     get points() {
-      return points
+      return collect()
     },
     instruments,
-    of: (name) => points.filter((point) => point.name === name),
+    of: (name) => collect().filter((point) => point.name === name),
     async observe(name) {
       const observed: MetricPoint[] = []
       for (const callback of asked.get(name) ?? []) {
@@ -82,6 +91,7 @@ export function metricRecorder(): MetricRecorder {
       return observed
     },
     reset() {
+      collect()
       points = []
     },
     getMeter: () => meter,
