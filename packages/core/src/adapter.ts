@@ -10,6 +10,7 @@ export {
   tolerantGetter,
   type Stamp,
 } from './carrier.ts'
+export { readDatadogContext } from './datadog.ts'
 export type { Destination } from './destination.ts'
 export { logger, safely, warnOnce } from './diag.ts'
 export { recordEvent, type TelemetryEvent } from './event.ts'
@@ -34,6 +35,7 @@ export {
   type TelemetryOptions,
 } from './options.ts'
 export { isPatched, patchMethod, unpatch } from './patch.ts'
+export { extract, inject, type Extracted } from './propagation.ts'
 export {
   beginProcess,
   process,
@@ -56,7 +58,7 @@ export { withSendObserver, type SendObserver } from './sends.ts'
 export { settle, type Failure } from './settle.ts'
 export { suppressed } from './suppress.ts'
 export { NO_SPAN } from './spans.ts'
-export { createTelemetry, type Scope, type Telemetry } from './telemetry.ts'
+export { createTelemetry, type Scope, type Signals, type Telemetry } from './telemetry.ts'
 export type { Clock, Eligibility, Stages, TimeSource, UnknownReason } from './transit.ts'
-export type { Relation, RootReason, Trust } from './trust.ts'
+export { contextWithBaggage, type Relation, type RootReason, type Trust } from './trust.ts'
 export { parseWaybill, WAYBILL_FIELD, type Waybill } from './waybill.ts'
