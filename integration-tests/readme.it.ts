@@ -113,8 +113,12 @@ describe.skipIf(!allBrokers)('the code in the READMEs', () => {
           `${path.dirname(file).replaceAll('/', '-')}-${i}`,
         )
         expect(open).toEqual([])
-        const producers = spans.filter((span) => span.kind === SpanKind.PRODUCER)
-        const consumers = spans.filter((span) => span.kind === SpanKind.CONSUMER)
+        const [out, into] =
+          imported === '@waybill/mcp'
+            ? [SpanKind.CLIENT, SpanKind.SERVER]
+            : [SpanKind.PRODUCER, SpanKind.CONSUMER]
+        const producers = spans.filter((span) => span.kind === out)
+        const consumers = spans.filter((span) => span.kind === into)
         expect(producers.length).toBeGreaterThan(0)
         expect(consumers.length).toBeGreaterThan(0)
         for (const consumer of consumers)
