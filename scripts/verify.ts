@@ -26,6 +26,7 @@ const checks: readonly Check[] = [
   { title: 'Format', command: ['pnpm', 'run', 'format:check'] },
   { title: 'Unused code and dependencies', command: ['pnpm', 'run', 'unused'] },
   { title: 'Lockfile complete for every platform', command: ['node', 'scripts/check-lockfile.mjs'] },
+  { title: 'Sizes within their budgets', command: ['node', 'scripts/check-size.mjs'] },
   { title: 'Packed tarballs in an empty project', command: ['node', 'scripts/check-tarballs.mjs'] },
 ]
 
