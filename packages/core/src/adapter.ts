@@ -44,6 +44,7 @@ export {
   type Processing,
   type ProcessResult,
 } from './process.ts'
+export { recordReceive } from './receive.ts'
 export { isAutoInstrumented, reportAutoInstrumented, uninstrumented } from './self-check.ts'
 export {
   beginSend,

@@ -2,6 +2,7 @@ import { context, SpanKind, trace } from '@opentelemetry/api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { installSdk, type TestTelemetry } from '../../../integration-tests/telemetry.ts'
 import { beginProcess, process } from '../src/process.ts'
+import { recordReceive } from '../src/receive.ts'
 import { isAutoInstrumented, uninstrumented } from '../src/self-check.ts'
 import { suppressed } from '../src/suppress.ts'
 import { adapter, delivered, TRACEPARENT } from './scenario.ts'
@@ -63,5 +64,36 @@ describe('beside an automatic instrumentation', () => {
     expect(isAutoInstrumented(wrapped)).toBe(true)
     expect(uninstrumented(wrapped)).toBe(original)
     expect(uninstrumented(original)).toBe(original)
+  })
+})
+
+describe('a read that gives several messages', () => {
+  let telemetry: TestTelemetry
+  beforeEach(() => {
+    telemetry = installSdk()
+  })
+  afterEach(() => telemetry.uninstall())
+
+  test('is one CLIENT span that links them, as many as it may, and tells no wait', async () => {
+    const before = Date.now()
+    const messages = [delivered(sent), delivered({}), delivered(sent), delivered(sent)]
+    const batch = { operation: 'poll', destination: { name: 'jobs' }, group: 'g', messages }
+    recordReceive(adapter({ maxLinks: 2 }), batch, performance.now() - 100)
+    expect(telemetry.recorder.spans).toHaveLength(1)
+    const [span] = telemetry.recorder.spans
+    expect(span).toMatchObject({ name: 'poll jobs', kind: SpanKind.CLIENT, parentSpanContext: undefined })
+    expect(span?.links).toHaveLength(2)
+    expect(span?.attributes).toMatchObject({
+      'messaging.operation.type': 'receive',
+      'messaging.batch.message_count': 4,
+      'messaging.consumer.group.name': 'g',
+      'waybill.links.omitted': 1,
+    })
+    const [seconds = 0, nanos = 0] = span?.startTime ?? []
+    expect(seconds * 1000 + nanos / 1e6).toBeLessThanOrEqual(before - 90)
+    const [series] = await telemetry.series('messaging.client.operation.duration')
+    expect(series?.value).toMatchObject({ count: 1 })
+    expect(await telemetry.series('messaging.client.consumed.messages')).toEqual([])
+    expect(await telemetry.series('waybill.transit.duration')).toEqual([])
   })
 })

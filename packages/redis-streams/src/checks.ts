@@ -8,3 +8,9 @@ export const isTemplate: Check = (value) =>
   typeof value === 'string' || typeof value === 'function'
     ? undefined
     : 'a string or a function of the stream'
+export const isWhole =
+  (min: number, max: number): Check =>
+  (value) =>
+    typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max
+      ? undefined
+      : `an integer from ${min} to ${max}`

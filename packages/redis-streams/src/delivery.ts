@@ -33,12 +33,7 @@ export function describeEntry(
   delivery: Delivery,
 ): Incoming {
   const { destination, group, consumer } = source
-  const { carrier, getter } = safely(
-    telemetry.log,
-    'reading the carrier of an entry',
-    { carrier: undefined, getter: fieldListGetter as Incoming['getter'] },
-    () => source.carrier.read(fields),
-  )
+  const { carrier, getter } = readCarrier(telemetry, source, fields)
   const id = textOf(rawId)
   const at = timeOf(id)
   const replayed =
@@ -74,4 +69,18 @@ function stagesOf(
     at <= (readAt ?? now) + CLOCK_TOLERANCE_MS &&
     (sent === undefined || at >= sent - CLOCK_TOLERANCE_MS)
   return { stored: isClock ? at : undefined, fetched: readAt }
+}
+
+/** Where the context of an entry lies; nowhere if a carrier of the application's own throws. */
+export function readCarrier(
+  telemetry: Telemetry,
+  source: Source,
+  fields: readonly unknown[],
+): Pick<Incoming, 'carrier' | 'getter'> {
+  return safely(
+    telemetry.log,
+    'reading the carrier of an entry',
+    { carrier: undefined, getter: fieldListGetter as Incoming['getter'] },
+    () => source.carrier.read(fields),
+  )
 }

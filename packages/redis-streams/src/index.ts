@@ -1,4 +1,7 @@
 export type { CarrierOption } from './carrier.ts'
+export type { ConsumedEntry, ConsumerOptions, DeadLetter } from './consumer-options.ts'
+export type { ConsumerEvents } from './consumer-events.ts'
+export { createConsumer, type Consumer } from './consumer.ts'
 export { traceHandler, type StreamOptions } from './handler.ts'
 export { tracePipeline } from './pipeline.ts'
 export { traceProducer } from './producer.ts'
