@@ -3,8 +3,8 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config'
 const here = import.meta.dirname
 
 // Packages are tested from their sources, with no build. Not 'module': @opentelemetry/api 1.9 has a build under that
-// condition which Node.js cannot load.
-const conditions = ['waybill-source', 'node', 'import', 'default']
+// condition which Node.js cannot load. Nor 'import': it would reach require(), too, which pg cannot take.
+const conditions = ['waybill-source', 'node']
 
 /** One suite, two OpenTelemetry generations: `root` and `dedupe` make all code of a cell share that cell's API. */
 function otelCell(line: 2 | 3, include: string[]): TestProjectConfiguration {

@@ -20,6 +20,9 @@ export interface ChildRecipe {
   readonly program: string
   readonly args: readonly string[]
   readonly env?: NodeJS.ProcessEnv
+  /** Whom to run as, where that is not the user of this process. */
+  readonly uid?: number
+  readonly gid?: number
   /** The broker's own folder; removed with it. */
   readonly folder: string
   greet(url: string): Promise<string>
@@ -106,11 +109,16 @@ function run(recipe: ChildRecipe): Running {
 }
 
 /** On Linux the kernel ends the child when this process dies, even of SIGKILL. */
-function spawnMortal({ program, args, env }: ChildRecipe): ChildProcess {
+function spawnMortal({ program, args, env, uid, gid }: ChildRecipe): ChildProcess {
   const setpriv = process.platform === 'linux' ? findProgram('setpriv') : undefined
   const [command, ...rest] =
     setpriv === undefined ? [program, ...args] : [setpriv, '--pdeathsig', 'KILL', '--', program, ...args]
-  return spawn(command!, rest, { stdio: ['ignore', 'pipe', 'pipe'], ...(env === undefined ? {} : { env }) })
+  return spawn(command!, rest, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(env && { env }),
+    ...(uid !== undefined && { uid }),
+    ...(gid !== undefined && { gid }),
+  })
 }
 
 /** Reads all the time: a full pipe would block the broker. */
