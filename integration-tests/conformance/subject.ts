@@ -42,5 +42,7 @@ export interface Subject {
   readonly applicationHeaders: boolean
   /** Whether the client delivers a message again after its handler failed. */
   readonly redelivers: boolean
+  /** Whether the adapter knows when a retry became ready, since it saw the attempt before. Default false: unknown. */
+  readonly knowsRetryWait?: boolean
   readonly open: (url: string, options: TelemetryOptions) => Promise<Session>
 }

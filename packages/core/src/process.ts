@@ -82,6 +82,8 @@ export interface Incoming<C = unknown> extends Eligibility {
   readonly rootReason?: RootReason | undefined
   /** Further spans that this one is about, e.g. the attempt before. */
   readonly links?: readonly Link[] | undefined
+  /** A further attempt whose wait is known: it has its span, but the histograms are of first deliveries. Default false. */
+  readonly retried?: boolean | undefined
   /** False: the wait is in the metric and on the Process span only, where many messages would crowd one trace. */
   readonly transitSpan?: boolean | undefined
   /**
@@ -358,13 +360,14 @@ export function recordTransit(telemetry: Telemetry, signals: Signals, arrival: A
       return
     }
     const { resolution } = transit
-    signals.instruments.transitDuration.record(
-      (transit.to - transit.from) / 1000,
-      resolution === undefined ? attributes : { ...attributes, [ATTR_TRANSIT_RESOLUTION]: resolution / 1000 },
-    )
-    const { origin } = extracted.waybill
-    if (arrival.trust === 'continue' && origin !== undefined && origin <= transit.to) {
-      signals.instruments.journeyDuration.record((transit.to - origin) / 1000, attributes)
+    if (incoming.retried !== true) {
+      signals.instruments.transitDuration.record(
+        (transit.to - transit.from) / 1000,
+        resolution === undefined ? attributes : { ...attributes, [ATTR_TRANSIT_RESOLUTION]: resolution / 1000 },
+      )
+      const { origin } = extracted.waybill
+      if (arrival.trust === 'continue' && origin !== undefined && origin <= transit.to)
+        signals.instruments.journeyDuration.record((transit.to - origin) / 1000, attributes)
     }
     // A trace that is meant to be new is not to grow the old one: a scheduler's first add would collect a span a tick.
     if (incoming.rootReason !== undefined || incoming.transitSpan === false) return

@@ -63,6 +63,15 @@ describe('what an adapter may say of a delivery besides', () => {
     expect(span?.attributes['waybill.transit.time']).toBeGreaterThanOrEqual(0.3)
   })
 
+  test('the known wait of a retry has its span, and no point among the first deliveries', async () => {
+    const sent = Date.now() - 300
+    const fields = { traceparent: TRACEPARENT, waybill: `sent=${sent};origin=${sent}` }
+    process(adapter(), delivered(fields, { retried: true, attempt: 2 }), () => undefined)
+    expect(telemetry.recorder.spans.map(({ name }) => name)).toEqual(['transit jobs', 'process jobs'])
+    expect(await telemetry.series('waybill.transit.duration')).toEqual([])
+    expect(await telemetry.series('waybill.journey.duration')).toEqual([])
+  })
+
   test('an operation on several destinations has the name of none', async () => {
     beginSend(adapter(), { operation: 'addBulkFlows', destination: { name: '' } })?.end()
     const [span] = telemetry.recorder.spans
