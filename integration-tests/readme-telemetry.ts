@@ -1,7 +1,7 @@
 // Preloaded into every README example: an SDK that writes the ended spans to the file named by SPANS_FILE at exit.
 import { writeFileSync } from 'node:fs'
 import process from 'node:process'
-import { context, propagation, trace } from '@opentelemetry/api'
+import { context, diag, DiagConsoleLogger, DiagLogLevel, propagation, trace } from '@opentelemetry/api'
 import { spanRecorder } from '@waybill/core/testing'
 import { sdk } from './otel-sdk-3/sdk.ts'
 
@@ -15,6 +15,7 @@ export interface WrittenSpan {
 }
 
 const recorder = spanRecorder()
+if (process.env['DIAG'] !== undefined) diag.setLogger(new DiagConsoleLogger(), DiagLogLevel.WARN)
 context.setGlobalContextManager(sdk.contextManager().enable())
 propagation.setGlobalPropagator(sdk.propagator())
 trace.setGlobalTracerProvider(sdk.tracerProvider(recorder, true))

@@ -1,38 +1,40 @@
 import { randomUUID } from 'node:crypto'
 import type { BullmqTelemetry } from '@waybill/bullmq'
-import { FlowProducer, Queue, Worker, type Processor, type WorkerOptions } from 'bullmq'
-import { Redis } from 'ioredis'
-
-/** One entry of a queue's event stream; `at` is the Redis clock, epoch ms. */
-export interface QueueEvent {
-  readonly at: number
-  readonly event: string
-  readonly jobId: string
-  readonly prev?: string
-  /** Of `delayed`: the due time, epoch ms. */
-  readonly delay?: string
-}
+import {
+  FlowProducer,
+  Queue,
+  QueueEvents,
+  Worker,
+  type Processor,
+  type QueueOptions,
+  type WorkerOptions,
+} from 'bullmq'
+import type { Redis } from 'ioredis'
+import { ioredisBackend, type Backend, type QueueEvent } from './backends.ts'
 
 /** A queue of its own and the clients on it, removed by `close`. */
 export interface BullmqScratch {
   readonly name: string
   readonly redis: Redis
-  queue(telemetry?: BullmqTelemetry): Queue
+  readonly backend: Backend
+  queue(telemetry?: BullmqTelemetry, options?: Partial<QueueOptions>): Queue
   worker(
-    processor: Processor | null,
+    processor: Processor | string | URL | null,
     telemetry?: BullmqTelemetry,
     options?: Partial<WorkerOptions>,
   ): Promise<Worker>
   flows(telemetry?: BullmqTelemetry): FlowProducer
+  queueEvents(): Promise<QueueEvents>
   events(event: string, jobId?: string): Promise<readonly QueueEvent[]>
   close(): Promise<void>
 }
 
-export function bullmqScratch(url: string): BullmqScratch {
+export function bullmqScratch(backend: Backend | string): BullmqScratch {
+  const own = typeof backend === 'string' ? ioredisBackend(backend) : undefined
+  const { connection, factory, redis, events } = own ?? (backend as Backend)
   const name = `queue-${randomUUID()}`
-  const connection = { url }
-  const redis = new Redis(url)
   const workers: Worker[] = []
+  let closed = false
   const clients: { close(): Promise<void> }[] = []
   const keep = <C extends { close(): Promise<void> }>(client: C): C => (clients.push(client), client)
   const withTelemetry = (telemetry: BullmqTelemetry | undefined) => ({
@@ -41,30 +43,40 @@ export function bullmqScratch(url: string): BullmqScratch {
   })
   return {
     name,
-    redis,
-    queue: (telemetry) => keep(new Queue(name, withTelemetry(telemetry))),
-    flows: (telemetry) => keep(new FlowProducer(withTelemetry(telemetry))),
+    redis: redis as Redis,
+    backend: own ?? (backend as Backend),
+    queue: (telemetry, options = {}) =>
+      keep(
+        new Queue(name, { ...withTelemetry(telemetry), ...options }, factory as never) as unknown as Queue,
+      ),
+    flows: (telemetry) =>
+      keep(new FlowProducer(withTelemetry(telemetry), factory as never) as unknown as FlowProducer),
+    async queueEvents() {
+      const queueEvents = keep(
+        new QueueEvents(name, { connection, lastEventId: '0-0' }, factory as never) as unknown as QueueEvents,
+      )
+      await queueEvents.waitUntilReady()
+      return queueEvents
+    },
     async worker(processor, telemetry, options = {}) {
-      const worker = new Worker(name, processor, { ...withTelemetry(telemetry), ...options })
+      const given = { ...withTelemetry(telemetry), ...options }
+      const worker = new Worker(name, processor, given, factory as never) as unknown as Worker
       workers.push(worker)
       await worker.waitUntilReady()
       return worker
     },
     async events(event, jobId) {
-      const entries = await redis.xrange(`bull:${name}:events`, '-', '+')
-      return entries
-        .map(([id, fields]) => {
-          const pairs = fields.flatMap((field, i) => (i % 2 === 0 ? [[field, fields[i + 1]]] : []))
-          return { at: Number(id.split('-')[0]), ...Object.fromEntries(pairs) } as QueueEvent
-        })
-        .filter((entry) => entry.event === event && (jobId === undefined || entry.jobId === jobId))
+      const all = await events(name)
+      return all.filter((entry) => entry.event === event && (jobId === undefined || entry.jobId === jobId))
     },
     async close() {
+      if (closed) return
+      closed = true
       await Promise.all(workers.map((worker) => worker.close()))
-      const queue = new Queue(name, { connection })
+      const queue = new Queue(name, { connection }, factory as never)
       await queue.obliterate({ force: true })
       await Promise.all([queue, ...clients].map((client) => client.close()))
-      redis.disconnect()
+      await own?.close()
     },
   }
 }

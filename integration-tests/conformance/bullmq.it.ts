@@ -11,6 +11,7 @@ conformance({
   accepts: (value) => [value].flat().every((one) => !Buffer.isBuffer(one)),
   applicationHeaders: false,
   redelivers: true,
+  knowsRetryWait: true,
   open: async (url, options) => {
     const scratch = bullmqScratch(url)
     const telemetry = bullmqTelemetry(options)

@@ -1,2 +1,12 @@
-export { bullmqTelemetry, type BullmqOptions } from './telemetry.ts'
-export type { BullmqContextManager, BullmqSpan, BullmqTelemetry, BullmqTracer, WorkerClass } from './types.ts'
+export { bullmqTelemetry } from './telemetry.ts'
+export type { BullmqOptions } from './options.ts'
+export { runJob } from './run-job.ts'
+export { traceProcessor } from './processor.ts'
+export type {
+  BullmqContextManager,
+  BullmqSpan,
+  BullmqTelemetry,
+  BullmqTracer,
+  ClassOf,
+  JobInfo,
+} from './types.ts'

@@ -1,8 +1,16 @@
-import { createRequire } from 'node:module'
-import { context as contextApi, createContextKey, ROOT_CONTEXT, type Context } from '@opentelemetry/api'
-import { safely, warnOnce, type Telemetry } from '@waybill/core/adapter'
+import { safely, warnOnce } from '@waybill/core/adapter'
+import { askPreviousAttempt } from './ask-previous-attempt.ts'
+import { givenClasses, loadedCopies, type Classes } from './classes.ts'
+import { joiningNodes } from './flow.ts'
+import { internalsOf, type Internals } from './internals.ts'
 import { carriesMetadata } from './metadata.ts'
+import type { BullmqOptions } from './options.ts'
+import type { PreviousAttempt } from './previous-attempts.ts'
+import { notingAdd, notingBulk } from './queue-aware.ts'
+import { markingNextIteration } from './scheduler.ts'
+import { runningQuietly } from './quiet.ts'
 import type { BullmqTracer, Job, Worker } from './types.ts'
+import { wrapPrototype, type Method } from './wrap.ts'
 
 /*
  * BullMQ's telemetry interface is never handed the job, and without its counters and options no wait can be known. So the
@@ -10,19 +18,16 @@ import type { BullmqTracer, Job, Worker } from './types.ts'
  * original; that calls `tracer.startSpan` before anything asynchronous, which takes them out again.
  */
 
-// Registered symbols: two copies of this package wrap once and see the same slot.
+// A registered symbol: two copies of this package see the same slot.
 const SLOT = Symbol.for('waybill.bullmq.slot')
-const WRAPPED = Symbol.for('waybill.bullmq.wrapped')
-const OURS = Symbol.for('waybill.bullmq.tracer')
-const NEXT_ITERATION = createContextKey('waybill.bullmq.next-iteration')
 
-interface Slot {
+/** A job that is about to be processed, and what is known of its attempt before this one. */
+export interface Seen {
   readonly job: Job
   readonly worker: Worker
+  readonly previous?: PreviousAttempt | undefined
 }
-const shared = globalThis as { [SLOT]?: Slot | undefined }
-
-type Method = (this: unknown, ...args: unknown[]) => unknown
+const shared = globalThis as { [SLOT]?: Seen | undefined }
 
 /** Finds out which job a process span is for. */
 export interface JobAwareness {
@@ -32,39 +37,48 @@ export interface JobAwareness {
    * The job whose `process` span is being started right now; `undefined` unless it is certain: this very telemetry is the
    * worker's, and queue and metadata are the job's.
    */
-  take(tracer: BullmqTracer, queue: string, metadata: unknown): Slot | undefined
+  take(tracer: BullmqTracer, queue: string, metadata: unknown): Seen | undefined
   /** BullMQ named another job than the slot did: nothing that is seen this way can be believed any more. */
   distrust(): void
 }
 
-export function jobAwareness(telemetry: Telemetry, workerClass: unknown): JobAwareness {
+export function jobAwareness(
+  { telemetry }: Pick<Internals, 'telemetry'>,
+  options?: BullmqOptions,
+): JobAwareness {
   const { log } = telemetry
   const wrap = (
-    what: string,
-    classOf: () => unknown,
+    classes: Classes,
+    name: keyof Classes,
     method: string,
     by: (original: Method) => Method,
   ): void => {
-    safely(log, `wrapping BullMQ's ${what}`, undefined, () => {
-      wrapPrototype(classOf(), method, by)
+    safely(log, `wrapping BullMQ's ${name}`, undefined, () => {
+      wrapPrototype(classes[name](), method, by)
     })
   }
-  if (workerClass !== undefined) wrap('Worker', () => workerClass, 'processJob', notingJob)
+  const wrapAll = (classes: Classes): void => {
+    wrap(classes, 'Worker', 'processJob', notingJob)
+    wrap(classes, 'Worker', 'run', runningQuietly)
+    wrap(classes, 'Queue', 'add', notingAdd)
+    wrap(classes, 'Queue', 'addBulk', notingBulk)
+    wrap(classes, 'FlowProducer', 'add', joiningNodes)
+    wrap(classes, 'FlowProducer', 'addBulk', joiningNodes)
+    wrap(classes, 'JobScheduler', 'upsertJobScheduler', markingNextIteration)
+  }
+  wrapAll(givenClasses(options))
   let searched = 0
   let trusted = true
 
   return {
     search() {
       searched++
-      for (const classes of safely(log, "looking for BullMQ's classes", [], loadedCopies)) {
-        wrap('Worker', classes.worker, 'processJob', notingJob)
-        wrap('JobScheduler', classes.jobScheduler, 'upsertJobScheduler', markingNextIteration)
-      }
+      for (const classes of safely(log, "looking for BullMQ's classes", [], loadedCopies)) wrapAll(classes)
     },
     take(tracer, queue, metadata) {
-      const slot = shared[SLOT]
+      const seen = shared[SLOT]
       shared[SLOT] = undefined
-      if (slot === undefined) {
+      if (seen === undefined) {
         // The class may have been loaded a moment ago; this job is lost to us, the next one is not.
         if (searched < 3) this.search()
         warnOnce(
@@ -74,10 +88,10 @@ export function jobAwareness(telemetry: Telemetry, workerClass: unknown): JobAwa
         )
         return undefined
       }
-      const { job, worker } = slot
+      const { job, worker } = seen
       const certain =
         worker.opts.telemetry?.tracer === tracer && worker.name === queue && carriesMetadata(job, metadata)
-      return certain && trusted ? slot : undefined
+      return certain && trusted ? seen : undefined
     },
     distrust() {
       trusted = false
@@ -90,59 +104,26 @@ export function jobAwareness(telemetry: Telemetry, workerClass: unknown): JobAwa
   }
 }
 
-/** Marks a tracer as ours, so that workers of other telemetry, or of none, pass straight through. */
-export function markOurs<T extends BullmqTracer>(tracer: T): T {
-  return Object.defineProperty(tracer, OURS, { value: true })
-}
-
-/** Whether BullMQ is adding the next iteration of a job scheduler by itself, in whatever context it happens to be. */
-export function isNextIteration(context: Context): boolean {
-  return context.getValue(NEXT_ITERATION) === true
-}
-
-/**
- * Every copy of BullMQ that Node.js has loaded, several versions too: `import` and `require` end up in the same cache. A
- * bundle has no such files; its user passes the class.
- */
-function loadedCopies(): { worker: () => unknown; jobScheduler: () => unknown }[] {
-  const { cache } = createRequire(import.meta.url)
-  const exported = (file: string, name: string) => (): unknown =>
-    (cache[file]?.exports as Record<string, unknown> | undefined)?.[name]
-  return Object.keys(cache)
-    .filter((file) => /[\\/]dist[\\/]cjs[\\/]classes[\\/]worker\.js$/.test(file))
-    .map((file) => ({
-      worker: exported(file, 'Worker'),
-      jobScheduler: exported(file.replace(/worker\.js$/, 'job-scheduler.js'), 'JobScheduler'),
-    }))
-}
-
-function wrapPrototype(owner: unknown, name: string, wrap: (original: Method) => Method): void {
-  const prototype = (owner as { prototype?: Record<PropertyKey, unknown> } | undefined)?.prototype
-  const original = prototype?.[name]
-  if (prototype === undefined || typeof original !== 'function' || Object.hasOwn(prototype, WRAPPED)) return
-  prototype[name] = wrap(original as Method)
-  Object.defineProperty(prototype, WRAPPED, { value: true })
-}
-
 function notingJob(original: Method): Method {
   return function processJob(this: unknown, ...args) {
     const worker = this as Worker
-    const tracer = worker?.opts?.telemetry?.tracer as { [OURS]?: boolean } | undefined
-    if (tracer?.[OURS] !== true) return original.apply(this, args)
-    shared[SLOT] = { job: args[0] as Job, worker }
-    try {
-      return original.apply(this, args)
-    } finally {
-      shared[SLOT] = undefined
+    const internals = internalsOf(worker?.opts?.telemetry)
+    if (internals === undefined) return original.apply(this, args)
+    const job = args[0] as Job
+    const run = (previous: PreviousAttempt | undefined): unknown => {
+      shared[SLOT] = { job, worker, previous }
+      try {
+        return original.apply(this, args)
+      } finally {
+        shared[SLOT] = undefined
+      }
     }
-  }
-}
-
-/** Only a worker that has fetched one iteration adds the next with `override: false`; an application never does. */
-function markingNextIteration(original: Method): Method {
-  return function upsertJobScheduler(this: unknown, ...args) {
-    if ((args.at(-1) as { override?: unknown } | undefined)?.override !== false)
-      return original.apply(this, args)
-    return contextApi.with(ROOT_CONTEXT.setValue(NEXT_ITERATION, true), () => original.apply(this, args))
+    if (!(job?.attemptsMade > 0)) return run(undefined)
+    const { attempts, telemetry, options } = internals
+    const previous = safely(telemetry.log, 'remembering an attempt', undefined, () =>
+      attempts.take(worker, job),
+    )
+    if (previous !== undefined || !options.askPreviousAttempt) return run(previous)
+    return askPreviousAttempt(telemetry, worker, job).then(run)
   }
 }

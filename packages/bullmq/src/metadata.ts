@@ -1,5 +1,5 @@
 import { createContextKey, ROOT_CONTEXT, type Context } from '@opentelemetry/api'
-import { parseJsonCarrier, type Sending } from '@waybill/core/adapter'
+import { parseJsonCarrier } from '@waybill/core/adapter'
 import type { Job } from './types.ts'
 
 /**
@@ -7,7 +7,10 @@ import type { Job } from './types.ts'
  * text fields; other vendors keep other things in the same place.
  */
 const METADATA_KEY = createContextKey('waybill.bullmq.metadata')
-const SENDING_KEY = createContextKey('waybill.bullmq.sending')
+const WRITER_KEY = createContextKey('waybill.bullmq.metadata-writer')
+
+/** With a failed attempt: which start of the job it was, and how it was settled (`2:delay`). */
+export const ATTEMPT_FIELD = 'attempt'
 
 /** A root context that brings a job's metadata, still unread, from `fromMetadata` to `startSpan`. */
 export function contextOfMetadata(metadata: unknown): Context {
@@ -36,13 +39,18 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** A context in which BullMQ will ask for the metadata of what is being sent. */
-export function withSending(sending: Sending): Context {
-  return sending.context.setValue(SENDING_KEY, sending)
+type Writer = () => Readonly<Record<string, string>>
+
+/** A context in which BullMQ asks for metadata to store, and gets these fields. */
+export function withMetadata(context: Context, fields: Writer): Context {
+  return context.setValue(WRITER_KEY, fields)
 }
 
-/** The metadata to store with a job; empty, so that nothing is stored, if the context belongs to no send. */
+/** The metadata to store with a job; empty, so that nothing is stored, if the context is of no send. */
 export function metadataFor(context: Context): string {
-  const sending = context.getValue(SENDING_KEY) as Sending | undefined
-  return sending === undefined ? '' : JSON.stringify(sending.stamp().fields)
+  const write = context.getValue(WRITER_KEY) as Writer | undefined
+  if (write === undefined) return ''
+  const fields = write()
+  // BullMQ would store an empty object on every job.
+  return Object.keys(fields).length === 0 ? '' : JSON.stringify(fields)
 }

@@ -1,43 +1,76 @@
-import type { Attributes } from '@opentelemetry/api'
-import { beginSend, type Failure, type Sending, type Telemetry } from '@waybill/core/adapter'
-import { BULK_COUNT, JOB_ID, JOB_NAME, QUEUE_NAME } from './attributes.ts'
-import { withSending } from './metadata.ts'
+import { context as contextApi, type Attributes, type Context } from '@opentelemetry/api'
+import { beginSend, suppressed, type Failure, type Sending } from '@waybill/core/adapter'
+import {
+  BULK_COUNT,
+  duplicatesOf,
+  JOB_DEDUPLICATION_ID,
+  JOB_ID,
+  JOB_NAME,
+  JOB_SCHEDULER_ID,
+  QUEUE_NAME,
+} from './attributes.ts'
+import { nextNode, type KnownNode } from './flow.ts'
+import type { Internals } from './internals.ts'
+import { withMetadata } from './metadata.ts'
+import { takeCall, type Call } from './queue-aware.ts'
+import { serverAttributes } from './server.ts'
 import type { BullmqSpan } from './types.ts'
 
 interface Operation {
   /**
-   * What the consumer is told (conventions §2). Not of a flow's nodes: BullMQ asks for a node's metadata before the node's
-   * children are known, so nobody can say here whether it is a leaf or a parent.
+   * What the consumer is told (conventions §2). Of a flow's node only the wrapped `FlowProducer` can say: BullMQ asks for a
+   * node's metadata before the node's children are known.
    */
   readonly op?: 'add' | 'addBulk'
-  /** Whether the call itself writes jobs. `addFlow` only holds its `addNode` calls together. */
+  /** Whether the call itself writes jobs. `addFlow` and `addBulkFlows` only hold their `addNode` calls together. */
   readonly writes: boolean
 }
 
-/** PRODUCER operations of BullMQ that send jobs. `retryJobs` moves jobs, `addBulkFlows` has no one destination. */
+/** PRODUCER operations of BullMQ. */
 const OPERATIONS = new Map<string, Operation>([
   ['add', { op: 'add', writes: true }],
   ['addBulk', { op: 'addBulk', writes: true }],
   ['addFlow', { writes: false }],
+  ['addBulkFlows', { writes: false }],
   ['addNode', { writes: true }],
+  // Jobs that failed or are done wait once more; they keep their metadata, so the span carries nothing on.
+  ['retryJobs', { writes: false }],
 ])
 
-/** The span of one add; `undefined` for an operation that sends nothing. */
-export function sendSpan(telemetry: Telemetry, operation: string): BullmqSpan | undefined {
+/** The span of one add; `undefined` for an operation that is none. */
+export function sendSpan(internals: Internals, operation: string): BullmqSpan | undefined {
   const known = OPERATIONS.get(operation)
   if (known === undefined) return undefined
-  const { op, writes } = known
+  const { telemetry, options } = internals
   let told: Attributes = {}
   let sending: Sending | undefined
+  let call: Call | undefined
   let failure: Failure | undefined
 
+  function begin(context: Context): Context {
+    // BullMQ has named the queue by now; in the span's name the job's follows, and both may contain dots.
+    const queue = textOf(told[QUEUE_NAME]) ?? ''
+    call = takeCall(queue)
+    const node = operation === 'addNode' ? nextNode(contextApi.active(), queue) : undefined
+    const fanOut = node?.total ?? call?.count ?? 1
+    sending = beginSend(telemetry, {
+      operation,
+      destination: { name: queue },
+      op: node?.op ?? known?.op,
+      fanOut: fanOut > options.maxFanOut ? fanOut : undefined,
+      details: () => serverAttributes(call?.queue.opts.connection),
+    })
+    return sending === undefined ? context : contextFor(sending, node)
+  }
+
+  function contextFor(sending: Sending, node: KnownNode | undefined): Context {
+    const quiet = options.suppressRedis ? suppressed(sending.context) : sending.context
+    const below = node === undefined ? quiet : node.below(quiet)
+    return known?.writes ? withMetadata(below, () => sending.stamp().fields) : below
+  }
+
   return {
-    setSpanOnContext(context) {
-      // BullMQ has named the queue by now; in the span's name the job's follows, and both may contain dots.
-      sending = beginSend(telemetry, { operation, destination: { name: textOf(told[QUEUE_NAME]) ?? '' }, op })
-      if (sending === undefined) return context
-      return writes ? withSending(sending) : sending.context
-    },
+    setSpanOnContext: begin,
     setAttribute(key, value) {
       told[key] = value
     },
@@ -49,15 +82,25 @@ export function sendSpan(telemetry: Telemetry, operation: string): BullmqSpan | 
       failure = { error }
     },
     end() {
-      const { [JOB_ID]: id, [JOB_NAME]: name, [BULK_COUNT]: count } = told
+      const { [JOB_ID]: id, [BULK_COUNT]: count } = told
       sending?.end({
         failure,
         messageId: textOf(id),
-        attributes: typeof name === 'string' ? { [JOB_NAME]: name } : undefined,
-        count: writes && typeof count === 'number' ? count : undefined,
-        sent: writes,
+        attributes: { ...(options.bullmqAttributes && duplicatesOf(told)), ...attributesOf(told, call) },
+        count: known.writes && typeof count === 'number' ? count : undefined,
+        sent: known.writes,
       })
     },
+  }
+}
+
+function attributesOf(told: Attributes, call: Call | undefined): Attributes {
+  const name = textOf(told[JOB_NAME])
+  const scheduler = textOf(told[JOB_SCHEDULER_ID])
+  return {
+    ...(name !== undefined && { [JOB_NAME]: name }),
+    ...(scheduler !== undefined && { [JOB_SCHEDULER_ID]: scheduler }),
+    ...(call?.deduplicationId !== undefined && { [JOB_DEDUPLICATION_ID]: call.deduplicationId }),
   }
 }
 

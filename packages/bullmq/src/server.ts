@@ -5,13 +5,30 @@ interface Address {
   readonly host?: unknown
   readonly port?: unknown
   readonly url?: unknown
+  readonly connectionString?: unknown
 }
 
-/** The server in a `connection` option: `{ host, port }`, `{ url }`, an ioredis client or a node-redis one. */
+const known = new WeakMap<object, Attributes>()
+
+/**
+ * The server in a `connection` option: `{ host, port }`, `{ url }`, an ioredis client or a node-redis one; PostgreSQL's
+ * `{ connectionString }` or pool. Read once for each.
+ */
 export function serverAttributes(connection: unknown): Attributes {
-  const { options, ...own } = (connection ?? {}) as Address & { options?: Address & { socket?: Address } }
+  if (typeof connection !== 'object' || connection === null) return {}
+  let attributes = known.get(connection)
+  if (attributes === undefined) {
+    attributes = read(connection)
+    known.set(connection, attributes)
+  }
+  return attributes
+}
+
+function read(connection: object): Attributes {
+  const { options, ...own } = connection as Address & { options?: Address & { socket?: Address } }
   const given = options?.socket ?? options ?? own
-  const { hostname, port } = typeof given.url === 'string' ? new URL(given.url) : { hostname: '', port: '' }
+  const url = given.url ?? given.connectionString
+  const { hostname, port } = typeof url === 'string' ? new URL(url) : { hostname: '', port: '' }
   const host = typeof given.host === 'string' ? given.host : hostname
   const number = Number(given.port ?? port)
   return {

@@ -1,10 +1,16 @@
 import { context as contextApi, ROOT_CONTEXT, SpanKind } from '@opentelemetry/api'
-import { createTelemetry, safely, type TelemetryOptions } from '@waybill/core/adapter'
-import { processSpan } from './consumer.ts'
-import { isNextIteration, jobAwareness, markOurs } from './job-aware.ts'
+import { createTelemetry, safely, suppressed } from '@waybill/core/adapter'
+import { housekeepingSpan } from './housekeeping.ts'
+import { markOurs, type Internals } from './internals.ts'
+import { jobAwareness } from './job-aware.ts'
 import { contextOfMetadata, metadataFor, metadataOf } from './metadata.ts'
-import { sendSpan } from './producer.ts'
-import type { BullmqContextManager, BullmqTelemetry, BullmqTracer, WorkerClass } from './types.ts'
+import { CHECKS, withDefaults, type BullmqOptions } from './options.ts'
+import { previousAttempts } from './previous-attempts.ts'
+import { processSpan } from './process-span.ts'
+import { isNextIteration } from './scheduler.ts'
+import { sendSpan } from './send-span.ts'
+import { settlementSpan } from './settlement-span.ts'
+import type { BullmqContextManager, BullmqSpan, BullmqTelemetry, BullmqTracer } from './types.ts'
 import { UNTRACED } from './untraced.ts'
 import { VERSION } from './version.ts'
 
@@ -14,20 +20,6 @@ const SCOPE = {
   version: VERSION,
   system: 'bullmq',
 } as const
-
-/** Options of `bullmqTelemetry`. */
-export interface BullmqOptions extends TelemetryOptions {
-  /**
-   * BullMQ's `Worker` class, whose jobs then become visible. Only needed where BullMQ is bundled into one file: elsewhere
-   * the class is found.
-   */
-  readonly Worker?: WorkerClass
-}
-
-const isWorkerClass = (value: unknown): string | undefined =>
-  typeof (value as { prototype?: { processJob?: unknown } } | null)?.prototype?.processJob === 'function'
-    ? undefined
-    : "BullMQ's Worker class"
 
 /**
  * The `telemetry` option of BullMQ's `Queue`, `Worker` and `FlowProducer`: every add becomes a PRODUCER span, every attempt
@@ -41,28 +33,36 @@ const isWorkerClass = (value: unknown): string | undefined =>
  * const worker = new Worker('billing', async (job) => bill(job.data), { connection, telemetry })
  */
 export function bullmqTelemetry(options?: BullmqOptions): BullmqTelemetry {
-  const telemetry = createTelemetry(SCOPE, options, { Worker: isWorkerClass })
+  const telemetry = createTelemetry(SCOPE, options, CHECKS)
+  const internals: Internals = { telemetry, options: withDefaults(options), attempts: previousAttempts() }
   const { log } = telemetry
-  const awareness = jobAwareness(telemetry, options?.Worker)
+  const awareness = jobAwareness(internals, options)
   awareness.search()
+  const quiet: BullmqSpan = internals.options.suppressRedis
+    ? Object.freeze({ ...UNTRACED, setSpanOnContext: suppressed })
+    : UNTRACED
 
-  const tracer: BullmqTracer = markOurs({
-    startSpan: (name, { kind } = { kind: SpanKind.INTERNAL }, context) =>
-      safely(log, 'starting a span for BullMQ', UNTRACED, () => {
-        // Once per worker, before its first job: BullMQ may have been loaded after us.
-        if (name.startsWith('startStalledCheckTimer')) awareness.search()
-        if (telemetry.signals() === undefined) return UNTRACED
-        const [operation = ''] = name.split(' ', 1)
-        if (kind === SpanKind.CONSUMER && operation === 'process') {
-          const queue = name.slice(operation.length + 1)
-          return processSpan(telemetry, awareness, tracer, queue, metadataOf(context))
-        }
-        // An iteration is told apart by its id; a span of its own here would be a root of nothing, or lie in the trace of
-        // whichever job was done before.
-        if (kind !== SpanKind.PRODUCER || isNextIteration(contextApi.active())) return UNTRACED
-        return sendSpan(telemetry, operation) ?? UNTRACED
-      }),
-  })
+  const tracer: BullmqTracer = markOurs<BullmqTracer>(
+    {
+      startSpan: (name, { kind } = { kind: SpanKind.INTERNAL }, context) =>
+        safely(log, 'starting a span for BullMQ', UNTRACED, () => {
+          // Once per worker, before its first job: BullMQ may have been loaded after us.
+          if (name.startsWith('startStalledCheckTimer')) awareness.search()
+          if (telemetry.signals() === undefined) return UNTRACED
+          const space = name.indexOf(' ')
+          const operation = space < 0 ? name : name.slice(0, space)
+          if (kind === SpanKind.CONSUMER && operation === 'process')
+            return processSpan(internals, awareness, tracer, name.slice(space + 1), metadataOf(context))
+          if (kind === SpanKind.PRODUCER) {
+            // An iteration is told apart by its id; a span of its own here would be a root of nothing, or lie in the trace
+            // of whichever job was done before.
+            return isNextIteration(contextApi.active()) ? quiet : (sendSpan(internals, operation) ?? quiet)
+          }
+          return settlementSpan(internals, operation) ?? housekeepingSpan(internals, name) ?? quiet
+        }),
+    },
+    internals,
+  )
 
   const contextManager: BullmqContextManager = {
     with: (context, fn) => (context === contextApi.active() ? fn() : contextApi.with(context, fn)),

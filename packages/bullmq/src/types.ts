@@ -31,19 +31,46 @@ export interface BullmqTelemetry {
   readonly contextManager: BullmqContextManager
 }
 
+/** What a job says of itself to an application's `jobAttributes`. */
+export interface JobInfo {
+  readonly id?: string | undefined
+  readonly name: string
+  readonly data: unknown
+  readonly returnvalue: unknown
+  readonly failedReason: string
+  readonly attemptsMade: number
+  readonly priority: number
+  readonly queueName: string
+}
+
 /** The slice of a BullMQ `Job` from which its wait is known. */
 export interface Job {
   readonly id?: string | undefined
+  readonly name: string
   /** Epoch ms by the producer's clock, unless the application chose another. */
   readonly timestamp: number
   readonly attemptsMade: number
   readonly attemptsStarted: number
   readonly stalledCounter: number
+  /** ms. Once an attempt has failed and is to be retried: the backoff that BullMQ chose. */
+  readonly delay?: number | undefined
+  readonly failedReason?: string | undefined
   readonly stacktrace?: readonly string[] | null | undefined
   readonly repeatJobKey?: string | undefined
   readonly opts?:
     | {
         readonly delay?: number | undefined
+        readonly timestamp?: number | undefined
+        readonly deduplication?: { readonly keepLastIfActive?: boolean | undefined } | undefined
+        readonly attempts?: number | undefined
+        readonly backoff?:
+          | number
+          | {
+              readonly type?: string
+              readonly delay?: number | undefined
+              readonly jitter?: number | undefined
+            }
+          | undefined
         readonly telemetry?: { readonly metadata?: unknown } | undefined
       }
     | undefined
@@ -53,14 +80,17 @@ export interface Job {
 export interface Worker {
   readonly id: string
   readonly name: string
+  readonly closing?: unknown
   readonly opts: {
     readonly telemetry?: { readonly tracer?: unknown } | undefined
     readonly connection?: unknown
+    readonly prefix?: string | undefined
+    readonly limiter?: unknown
   }
   on(event: 'failed', listener: (job: object | undefined, error: unknown) => void): unknown
 }
 
-/** BullMQ's `Worker` class itself. */
-export interface WorkerClass {
-  readonly prototype: { processJob(...args: never[]): unknown }
+/** A class of BullMQ's, known by one of its methods. */
+export interface ClassOf<M extends string> {
+  readonly prototype: Readonly<Record<M, (...args: never[]) => unknown>>
 }

@@ -10,6 +10,7 @@ const stamped = (op?: string) => ({
 })
 const job = (more: Partial<Job> = {}): Job => ({
   id: '1',
+  name: 'invoice',
   timestamp: SENT + 1,
   attemptsMade: 0,
   attemptsStarted: 1,
@@ -49,6 +50,49 @@ test.each<[string, Partial<Job>, object | undefined, object]>([
 ])('a job that is %s', (_what, more, fields, expected) => {
   const delivery = deliveryOf(job(more), fields as never, NOW)
   expect(delivery).toEqual({ carrier: fields, times: ['sent'], attempt: 1, ...expected })
+})
+
+const PREVIOUS = { ended: NOW - 200, backoff: 150, span: undefined }
+test.each<[string, Partial<Job>, Partial<typeof PREVIOUS> | undefined, object]>([
+  [
+    'with a backoff',
+    {},
+    {},
+    { times: [{ at: NOW - 200 }], due: NOW - 50, scheduledDelay: 150, retried: true },
+  ],
+  ['at once', {}, { backoff: 0 }, { times: [{ at: NOW - 200 }], retried: true }],
+  ['with a backoff that nobody knows', {}, { backoff: undefined as never }, { unknown: 'redelivered' }],
+  ['after an attempt that nobody saw', {}, undefined, { unknown: 'redelivered' }],
+  ['that stalled in between', { stalledCounter: 1 }, {}, { unknown: 'redelivered' }],
+  ['after a step in between', { attemptsStarted: 3 }, {}, { unknown: 'redelivered' }],
+])('a retry %s', (_what, more, previous, expected) => {
+  const retried = job({ attemptsMade: 1, attemptsStarted: 2, stacktrace: ['Error'], ...more })
+  const delivery = deliveryOf(retried, stamped('add') as never, NOW, previous && { ...PREVIOUS, ...previous })
+  expect(delivery).toMatchObject({ attempt: retried.attemptsStarted, ...expected })
+  if ('unknown' in expected) expect(delivery).not.toHaveProperty('due')
+})
+
+test.each<[string, Partial<Job>, object]>([
+  ['kept back', {}, { due: SENT + 1 }],
+  [
+    'kept back and delayed',
+    { opts: { deduplication: { keepLastIfActive: true }, delay: 9 } },
+    { due: SENT + 10 },
+  ],
+  [
+    'of a time of its own',
+    { opts: { deduplication: { keepLastIfActive: true }, timestamp: 1 } },
+    { unknown: 'rescheduled' },
+  ],
+])('a deduplicated job that is %s', (_what, more, expected) => {
+  const kept = job({ opts: { deduplication: { keepLastIfActive: true } }, ...more })
+  expect(deliveryOf(kept, stamped('add') as never, NOW)).toMatchObject(expected)
+})
+
+test('a timestamp that is trusted stands in for a stamp that is missing, and for no other', () => {
+  const { times } = deliveryOf(job(), undefined, NOW, undefined, true)
+  expect(times).toEqual(['sent', { at: SENT + 1, clock: 'producer' }])
+  expect(deliveryOf(job(), stamped('flow-parent') as never, NOW, undefined, true).unknown).toBe('flow_parent')
 })
 
 test('an iteration of a scheduler is due at the time in its id, and starts a journey of its own', () => {

@@ -256,7 +256,6 @@ describe('job-awareness', () => {
     ]
     const [first, ...others] = names.map((name) => tracer.startSpan(name, { kind: 0 }))
     for (const other of others) expect(other).toBe(first)
-    expect(tracer.startSpan('retryJobs billing', { kind: 3 })).toBe(first)
     const here = ROOT_CONTEXT.setValue(Symbol.for('here'), true)
     expect(first?.setSpanOnContext(here)).toBe(here)
     expect(contextManager.with(here, () => context.active())).toBe(here)
