@@ -363,7 +363,9 @@ export function recordTransit(telemetry: Telemetry, signals: Signals, arrival: A
     if (incoming.retried !== true) {
       signals.instruments.transitDuration.record(
         (transit.to - transit.from) / 1000,
-        resolution === undefined ? attributes : { ...attributes, [ATTR_TRANSIT_RESOLUTION]: resolution / 1000 },
+        resolution === undefined
+          ? attributes
+          : { ...attributes, [ATTR_TRANSIT_RESOLUTION]: resolution / 1000 },
       )
       const { origin } = extracted.waybill
       if (arrival.trust === 'continue' && origin !== undefined && origin <= transit.to)
