@@ -87,10 +87,11 @@ export function beginSend(telemetry: Telemetry, outgoing: Outgoing): Sending | u
   if (signals === undefined) return undefined
   const caller = contextApi.active()
   const sent = Math.trunc(telemetry.now())
-  reportSend(caller, outgoing.count ?? 1, log)
   const started = performance.now()
   const span = startSpan(telemetry, signals, outgoing, caller)
   const context = span === NO_SPAN ? caller : trace.setSpan(caller, span)
+  // With a span of each message's own that one is told of, not the call's.
+  if (outgoing.createSpans !== true) reportSend(caller, outgoing.count ?? 1, span.spanContext(), log)
   return new OpenSending(telemetry, signals, outgoing, { caller, context, span, sent }, started)
 }
 
@@ -126,6 +127,10 @@ class OpenSending implements Sending {
     this.#ended = true
     safely(this.#telemetry.log, 'ending a send span', undefined, () => {
       const seconds = (performance.now() - this.#started) / 1000
+      const { count = 1, createSpans } = this.#outgoing
+      const more = (result.count ?? count) - count
+      if (more > 0 && createSpans !== true)
+        reportSend(this.#call.caller, more, this.#call.span.spanContext(), this.#telemetry.log)
       finish(this.#telemetry, this.#signals, this.#outgoing, this.#call.span, result, seconds)
     })
   }

@@ -15,6 +15,7 @@ import { journeyOf, type Journey } from './journey.ts'
 import { inject, readContext } from './propagation.ts'
 import { ATTR_LINKS_OMITTED, ATTR_MESSAGE_ID, ATTR_OPERATION_TYPE } from './semconv.ts'
 import type { Outgoing, OutgoingMessage } from './send.ts'
+import { reportSend } from './sends.ts'
 import { NO_SPAN } from './spans.ts'
 import type { Signals, Telemetry } from './telemetry.ts'
 import { formatWaybill, WAYBILL_FIELD } from './waybill.ts'
@@ -85,6 +86,7 @@ export class Stamping {
       return this.#sharedStamp(message)
     }
     this.#link(created.spanContext())
+    reportSend(this.#call.caller, 1, created.spanContext(), this.#telemetry.log)
     return this.#stampOf(trace.setSpan(this.#call.caller, created), message)
   }
 

@@ -7,10 +7,12 @@ import {
   SpanStatusCode,
   trace,
   TraceFlags,
+  type SpanContext,
 } from '@opentelemetry/api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { installSdk, type TestTelemetry } from '../../../integration-tests/telemetry.ts'
 import { recordGetter } from '../src/carrier.ts'
+import { inject } from '../src/index.ts'
 import { process } from '../src/process.ts'
 import { beginSend, send, type Sending } from '../src/send.ts'
 import { withSendObserver } from '../src/sends.ts'
@@ -374,20 +376,38 @@ describe('send', () => {
     expect(await telemetry.series('messaging.client.sent.messages')).toHaveLength(1)
   })
 
-  test('whoever observes the sends of a context is told how many messages each has, also when unsampled', async () => {
-    await telemetry.uninstall()
-    telemetry = installSdk({ sampled: false })
-    const seen: number[] = []
-    context.with(
-      withSendObserver(ROOT_CONTEXT, (count) => void seen.push(count)),
-      () => {
-        send(adapter(), outgoing, () => undefined)
-        send(adapter(), { ...outgoing, count: 3 }, () => undefined)
-      },
-    )
-    send(adapter(), outgoing, () => undefined)
-    expect(seen).toEqual([1, 3])
-  })
+  test.each([true, false])(
+    'whoever observes the sends of a context is told how many messages carry what, sampled: %s',
+    async (sampled) => {
+      await telemetry.uninstall()
+      telemetry = installSdk({ sampled })
+      const seen: [number, SpanContext | undefined][] = []
+      const creations = context.with(
+        withSendObserver(ROOT_CONTEXT, (count, creation) => void seen.push([count, creation])),
+        () => [
+          send(adapter(), outgoing, (sending) => sending!.stamp().fields['traceparent']),
+          // A client that knows its number of messages only when it has sent them.
+          send(
+            adapter(),
+            { ...outgoing, count: 2 },
+            (sending) => sending!.stamp().fields['traceparent'],
+            () => ({ count: 3 }),
+          ),
+          send(adapter(), { ...outgoing, count: 2, createSpans: true }, (sending) => {
+            const [first] = [sending!.stamp(), sending!.stamp()]
+            return first.fields['traceparent']
+          }),
+          inject()['traceparent'],
+        ],
+      )
+      send(adapter(), outgoing, () => undefined)
+      expect(seen.map(([count]) => count)).toEqual([1, 2, 1, 1, 1, 1])
+      const carried = creations.map((traceparent) => traceparent?.split('-')[2])
+      expect([0, 1, 3].map((i) => seen[i]?.[1]?.spanId)).toEqual(carried.slice(0, 3))
+      expect(seen[2]?.[1]).toEqual(seen[1]?.[1])
+      expect(seen[5]?.[1]).toBeUndefined()
+    },
+  )
 
   test('an observer that throws disturbs no send', () => {
     const throwing = withSendObserver(ROOT_CONTEXT, () => {

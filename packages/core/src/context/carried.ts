@@ -1,9 +1,10 @@
-import { context as contextApi, type Context, type TextMapGetter } from '@opentelemetry/api'
+import { context as contextApi, trace, type Context, type TextMapGetter } from '@opentelemetry/api'
 import { mapGetter, parseJsonCarrier, recordGetter } from '../carrier.ts'
 import { logger, safely } from '../diag.ts'
 import { contextIn, fieldsOf, type Handing } from '../hand-over.ts'
 import { resolveOptions, type TelemetryOptions } from '../options.ts'
 import { globalPropagator } from '../propagation.ts'
+import { reportSend } from '../sends.ts'
 
 const PACKAGE = '@waybill/core'
 const log = logger(PACKAGE)
@@ -25,7 +26,9 @@ export type CarriedOptions = Pick<
  * await db.insert({ order, carrier: JSON.stringify(inject()) })
  */
 export function inject(options?: CarriedOptions): Record<string, string> {
-  return fieldsOf(contextApi.active(), handing('inject', options))
+  const active = contextApi.active()
+  reportSend(active, 1, trace.getSpanContext(active), log)
+  return fieldsOf(active, handing('inject', options))
 }
 
 /**
