@@ -8,13 +8,24 @@ export interface OtelSdk {
   readonly apiVersion: string
   contextManager(): ContextManager
   propagator(): TextMapPropagator
-  tracerProvider(processor: SpanRecorder, sampled: boolean): TracerProvider
+  /** Processors see a span in this order. */
+  tracerProvider(processors: SpanRecorder | readonly object[], sampled: boolean): TracerProvider
+  /** A logger whose records these processors see in this order. */
+  logger(processors: readonly object[]): TestLogger
   meter(): {
     readonly provider: MeterProvider
     flush(): Promise<void>
     exported(): readonly ExportedMetrics[]
     shutdown(): Promise<void>
   }
+}
+
+/** Log records, behind what the tests need of them. */
+export interface TestLogger {
+  emit(record: { eventName?: string; body?: unknown; attributes?: Record<string, unknown> }): void
+  /** Makes its provider the global one of the API, where that has one; false where it has none. */
+  register(): boolean
+  shutdown(): Promise<void>
 }
 
 /** The part of an export that the tests read. */

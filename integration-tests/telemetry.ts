@@ -34,7 +34,14 @@ export interface TestTelemetry {
  * Registers this cell's SDK. Each test has its own, so that nothing is seen twice; adapters look the providers up at
  * every use, therefore long-lived clients follow.
  */
-export function installSdk({ sampled = true }: { readonly sampled?: boolean } = {}): TestTelemetry {
+export function installSdk({
+  sampled = true,
+  processors = [],
+}: {
+  readonly sampled?: boolean
+  /** Span processors besides, which see a span before the recorder. */
+  readonly processors?: readonly object[]
+} = {}): TestTelemetry {
   const recorder = spanRecorder()
   const warnings: string[] = []
   const keep: DiagLogFunction = (...parts) => void warnings.push(parts.map(String).join(' '))
@@ -47,7 +54,7 @@ export function installSdk({ sampled = true }: { readonly sampled?: boolean } = 
   const meter = sdk.meter()
   context.setGlobalContextManager(sdk.contextManager().enable())
   propagation.setGlobalPropagator(sdk.propagator())
-  trace.setGlobalTracerProvider(sdk.tracerProvider(recorder, sampled))
+  trace.setGlobalTracerProvider(sdk.tracerProvider([...processors, recorder], sampled))
   metrics.setGlobalMeterProvider(meter.provider)
   return {
     recorder,
@@ -79,9 +86,9 @@ export function installSdk({ sampled = true }: { readonly sampled?: boolean } = 
   }
 }
 
-/** A tracer of this cell's SDK with one span processor, of its own and not registered. */
-export function tracerWith(processor: object): Tracer {
-  return sdk.tracerProvider(processor as SpanRecorder, true).getTracer('test')
+/** A tracer of this cell's SDK with these span processors, of its own and not registered. */
+export function tracerWith(...processors: object[]): Tracer {
+  return sdk.tracerProvider(processors, true).getTracer('test')
 }
 
 /** The one point of a histogram series; an error if there is none. */
