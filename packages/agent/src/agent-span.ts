@@ -1,8 +1,8 @@
 import { context as contextApi, type Attributes, type Context, type Span } from '@opentelemetry/api'
-import { isText, safely, warnOnce, type Check } from '@waybill/core/adapter'
+import { isText, journeyOf, safely, warnOnce, withSendObserver, type Check } from '@waybill/core/adapter'
 import { delegationOf, withDelegation } from './delegation.ts'
 import { DelegationDepthError } from './depth-error.ts'
-import { frameOf, withFrame, type Frame } from './frame.ts'
+import { createFrame, frameOf, knowsAll, withFrame } from './frame.ts'
 import {
   ATTR_AGENT_ID,
   ATTR_AGENT_NAME,
@@ -14,6 +14,7 @@ import {
 } from './semconv.ts'
 import { checkCall, checkName, isDepth, type Resolved } from './settings.ts'
 import { inSpan } from './spans.ts'
+import { usageAttributes } from './usage.ts'
 
 /** What is known of an agent before it runs. */
 export interface AgentOptions {
@@ -56,11 +57,13 @@ export function runAgent<T>(resolved: Resolved, options: AgentOptions, fn: (agen
   checkCall('withAgentSpan', options, CHECKS)
   const { keys, telemetry } = resolved
   const { name, role, maxDepth = resolved.maxDepth } = options
-  const above = safely(telemetry.log, 'reading the delegation', undefined, () =>
-    delegatedBy(contextApi.active(), resolved),
+  const active = contextApi.active()
+  const caller = safely(telemetry.log, 'reading the delegation', undefined, () =>
+    delegatedBy(active, resolved),
   )
-  const depth = above === undefined ? 0 : above.depth + 1
-  const frame: Frame = { resolved, name, role, depth }
+  const depth = caller === undefined ? 0 : caller.depth + 1
+  const above = frameOf(active)
+  const frame = createFrame({ resolved, name, role, depth, above }, journeyOf(active))
 
   if (maxDepth === undefined && depth > SUSPICIOUS_DEPTH)
     warnOnce(
@@ -68,19 +71,27 @@ export function runAgent<T>(resolved: Resolved, options: AgentOptions, fn: (agen
       'delegation depth',
       `agent ${name} runs at delegation depth ${depth}. If that is no intent, set maxDepth.`,
     )
+  if (above !== undefined) above.running++
   return inSpan(
     resolved,
     {
       name: `invoke_agent ${name}`,
       attributes: { [ATTR_OPERATION_NAME]: 'invoke_agent', [ATTR_AGENT_NAME]: name },
-      details: () => describe(resolved, options, depth, above?.name),
+      details: () => describe(resolved, options, depth, caller?.name),
+      results: () => usageAttributes(frame, knowsAll(frame)),
+      done: () => {
+        if (above === undefined) return
+        above.running--
+        above.ledger.merge(frame.ledger.calls(), knowsAll(frame))
+      },
     },
     (span) => {
       if (maxDepth !== undefined && depth > maxDepth)
-        throw new DelegationDepthError(name, depth, maxDepth, above?.name)
-      return fn({ span, depth, caller: above?.name })
+        throw new DelegationDepthError(name, depth, maxDepth, caller?.name)
+      return fn({ span, depth, caller: caller?.name })
     },
-    (context) => withFrame(withDelegation(context, keys, depth, name), frame),
+    (context) =>
+      withSendObserver(withFrame(withDelegation(context, keys, depth, name), frame), frame.sends.add),
   )
 }
 

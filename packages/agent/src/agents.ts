@@ -3,14 +3,19 @@ import { runAgent, type AgentOptions, type AgentRun } from './agent-span.ts'
 import { runAggregation, type AggregateOptions } from './aggregate.ts'
 import { frameOf } from './frame.ts'
 import type { AgentKeys } from './keys.ts'
+import { attach, merge } from './reply.ts'
 import { resolveSettings, type AgentSettings, type Resolved } from './settings.ts'
 import { runDelegation, runPlan, runTool, type DelegationOptions, type ToolOptions } from './step-spans.ts'
+import { recordHere, type ModelUsage } from './usage.ts'
+import { createUsageProcessor, type UsageSpanProcessor } from './usage-processor.ts'
 
 /** The functions of this package under settings of their own. */
 export interface Agents {
   readonly keys: AgentKeys
   readonly withAgentSpan: typeof withAgentSpan
   readonly withDelegationSpan: typeof withDelegationSpan
+  readonly recordUsage: typeof recordUsage
+  readonly usageSpanProcessor: typeof usageSpanProcessor
 }
 
 /**
@@ -26,6 +31,8 @@ export function createAgents(settings?: AgentSettings): Agents {
     keys: resolved.keys,
     withAgentSpan: (options, fn) => runAgent(resolved, options, fn),
     withDelegationSpan: (options, fn) => runDelegation(resolved, options, fn),
+    recordUsage: (usage) => recordHere(resolved, usage),
+    usageSpanProcessor: () => createUsageProcessor(resolved),
   }
 }
 
@@ -104,4 +111,52 @@ export function aggregate<T, R>(
   options?: AggregateOptions,
 ): R {
   return runAggregation(current(), items, fn, options)
+}
+
+/**
+ * Counts what one call of a model used, for the agent at work and in the metrics `app.agent.tokens` and `app.agent.cost`.
+ * Counts sampled or not, which a span processor cannot: unsampled spans reach none. Inside the span of the call it is counted
+ * once, even where `usageSpanProcessor` sees that span too. Never throws.
+ *
+ * @example
+ * recordUsage({ model: 'gpt-5', inputTokens: usage.prompt_tokens, outputTokens: usage.completion_tokens })
+ */
+export function recordUsage(usage: ModelUsage): void {
+  recordHere(standard(), usage)
+}
+
+/**
+ * A span processor for SDK 2 and SDK 3 that counts what calls of models used, from the spans of whatever instruments them
+ * (`gen_ai.usage.*`, OpenInference): for the agent they were made by, and in metrics. Spans of agents, which repeat the
+ * totals, are left out, and so is the outer of two spans of one call.
+ *
+ * @example
+ * new NodeSDK({ spanProcessors: [usageSpanProcessor(), exporting] })
+ */
+export function usageSpanProcessor(): UsageSpanProcessor {
+  return createUsageProcessor(standard())
+}
+
+/**
+ * A copy of a reply with what the agent at work has used, itself and through those below, as one more field of text:
+ * `app.agent.usage`. For the body of a reply or its headers; attach it to the reply to a failure as well, or what failed is
+ * known to nobody. At most 64 calls are told of; with more the whole is not known to be complete.
+ *
+ * @throws WaybillTypeError if `reply` is no plain object
+ * @example
+ * await answers.add('answer', attachUsage({ answer }))
+ */
+export function attachUsage<T extends object>(reply: T): T & Partial<Record<string, string>> {
+  return attach(reply)
+}
+
+/**
+ * Takes what a reply tells of usage into the account of the agent at work, and gives the reply without that field. The same
+ * reply twice, or in another order, changes nothing. Never throws.
+ *
+ * @example
+ * const { answer } = mergeUsage(job.data)
+ */
+export function mergeUsage<T>(reply: T): T {
+  return merge(reply)
 }

@@ -1,6 +1,10 @@
 export {
   aggregate,
+  attachUsage,
   createAgents,
+  mergeUsage,
+  recordUsage,
+  usageSpanProcessor,
   withAgentSpan,
   withDelegationSpan,
   withPlanSpan,
@@ -13,3 +17,6 @@ export { DelegationDepthError } from './depth-error.ts'
 export { agentBaggage, agentKeys, type AgentKeys } from './keys.ts'
 export type { AgentSettings } from './settings.ts'
 export type { DelegationOptions, ToolOptions } from './step-spans.ts'
+export type { Price, Prices } from './prices.ts'
+export type { ModelUsage } from './usage.ts'
+export type { UsageSpanProcessor } from './usage-processor.ts'

@@ -13,6 +13,27 @@ export interface AgentKeys {
   readonly name: string
   /** Int: how many items an aggregation had. */
   readonly items: string
+  /** Ints: tokens and calls of models by the agent itself. */
+  readonly selfInput: string
+  readonly selfOutput: string
+  readonly selfCalls: string
+  /** Double: what these calls cost. Direct cost only, so that the sum over all spans of a trace is its cost. */
+  readonly costAmount: string
+  /** ISO 4217. */
+  readonly costCurrency: string
+  /** Ints: the same of the agent and those below it, as far as it knows when its span ends. */
+  readonly subtreeInput: string
+  readonly subtreeOutput: string
+  readonly subtreeCalls: string
+  /** Double: what all of these cost. An aggregate: never to be added to anything. */
+  readonly subtreeCost: string
+  /** Boolean: whether that is all there was. */
+  readonly subtreeComplete: string
+  /** The field of a reply in which usage travels back. */
+  readonly reply: string
+  /** Metrics: tokens, and cost in the settings' currency. */
+  readonly tokens: string
+  readonly cost: string
 }
 
 /**
@@ -29,6 +50,19 @@ export function agentKeys(prefix: string = DEFAULT_PREFIX): AgentKeys {
     caller: `${prefix}.caller`,
     name: `${prefix}.name`,
     items: `${prefix}.aggregate.items`,
+    selfInput: `${prefix}.usage.self.input_tokens`,
+    selfOutput: `${prefix}.usage.self.output_tokens`,
+    selfCalls: `${prefix}.usage.self.calls`,
+    costAmount: `${prefix}.cost.amount`,
+    costCurrency: `${prefix}.cost.currency`,
+    subtreeInput: `${prefix}.usage.subtree.input_tokens`,
+    subtreeOutput: `${prefix}.usage.subtree.output_tokens`,
+    subtreeCalls: `${prefix}.usage.subtree.calls`,
+    subtreeCost: `${prefix}.usage.subtree.cost`,
+    subtreeComplete: `${prefix}.usage.subtree.complete`,
+    reply: `${prefix}.usage`,
+    tokens: `${prefix}.tokens`,
+    cost: `${prefix}.cost`,
   }
 }
 

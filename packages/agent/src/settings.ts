@@ -9,6 +9,7 @@ import {
   type Telemetry,
 } from '@waybill/core/adapter'
 import { agentKeys, DEFAULT_PREFIX, type AgentKeys } from './keys.ts'
+import { arePrices, type Prices } from './prices.ts'
 import { VERSION } from './version.ts'
 
 /** Settings for all agents of a process, or of one part of it. */
@@ -19,6 +20,10 @@ export interface AgentSettings {
   readonly semconvMode?: 'app' | 'both'
   /** Deepest delegation that is run, for agents that give none of their own. Default: no limit, one warning past 8. */
   readonly maxDepth?: number
+  /** What tokens cost, by model. Default: nothing is known; a cost that the provider reports goes to `recordUsage`. */
+  readonly prices?: Prices
+  /** Currency of prices and costs, ISO 4217. Default `USD`. */
+  readonly currency?: string
   /** Where spans go. Default: the global tracer provider, looked up at every use. */
   readonly tracerProvider?: TracerProvider
   /** Where metrics go. Default: the global meter provider, looked up likewise. */
@@ -31,6 +36,8 @@ export interface Resolved {
   readonly keys: AgentKeys
   readonly semconvMode: 'app' | 'both'
   readonly maxDepth: number | undefined
+  readonly prices: Prices
+  readonly currency: string
 }
 
 export const PACKAGE = '@waybill/agent'
@@ -44,6 +51,9 @@ const CHECKS: Record<keyof AgentSettings, Check> = {
       : 'a dotted name such as acme.agent, not under gen_ai',
   semconvMode: (value) => (value === 'app' || value === 'both' ? undefined : "'app' or 'both'"),
   maxDepth: isDepth,
+  prices: arePrices,
+  currency: (value) =>
+    typeof value === 'string' && /^[A-Z]{3}$/.test(value) ? undefined : 'three capital letters, as USD',
   tracerProvider: hasMethod('getTracer'),
   meterProvider: hasMethod('getMeter'),
 }
@@ -55,6 +65,7 @@ export function resolveSettings(settings: AgentSettings = {}): Resolved {
     throw new WaybillTypeError(origin, 'a settings object', settings, 'Leave it out to take the defaults.')
   check(origin, settings, CHECKS, '', 'See AgentSettings.')
   const { prefix = DEFAULT_PREFIX, semconvMode = 'app', maxDepth, tracerProvider, meterProvider } = settings
+  const { prices = {}, currency = 'USD' } = settings
   return {
     telemetry: createTelemetry(
       { ...origin, version: VERSION, system: '' },
@@ -63,6 +74,8 @@ export function resolveSettings(settings: AgentSettings = {}): Resolved {
     keys: agentKeys(prefix),
     semconvMode,
     maxDepth,
+    prices,
+    currency,
   }
 }
 

@@ -19,6 +19,8 @@ export interface Spanned {
   readonly details?: () => Attributes
   /** Asked for when the work is done, if the span is recorded. */
   readonly results?: () => Attributes
+  /** Called when the work is done, recorded or not. */
+  readonly done?: () => void
 }
 
 /**
@@ -55,6 +57,7 @@ export function inSpan<T>(
     (failure) => {
       add(spanned.results)
       safely(telemetry.log, `ending the span of ${name}`, undefined, () => {
+        spanned.done?.()
         if (span.isRecording()) recordFailure(span, { failure })
         span.end()
       })
