@@ -1,33 +1,18 @@
 import { Command, CommanderError, Option } from 'commander'
-import { diagnose } from './diagnose.ts'
-import { exitOf } from './exit.ts'
+import { ledgerOf } from './cost/ledger.ts'
+import { readPrices } from './cost/prices.ts'
+import { reportCost } from './cost/report.ts'
+import { USAGE_KEYS } from './cost/usage.ts'
+import { addDiagnosisOptions, settingsOf, type DiagnosisOptions } from './diagnosis-options.ts'
 import { UnreadableInput } from './input/json-values.ts'
 import { readSources } from './input/read.ts'
 import { sourcesOf } from './input/source.ts'
+import { listen, type ListenOptions } from './live/listen.ts'
 import { collectSpans } from './model/spans.ts'
-import { inkFor } from './report/ink.ts'
-import { table } from './report/table.ts'
-import { levels, type Level, type Settings } from './settings.ts'
+import { leaksOf } from './privacy/privacy.ts'
+import { leakCounter, reportPrivacy } from './privacy/report.ts'
+import { report, type Terminal } from './report/report.ts'
 import { VERSION } from './version.ts'
-
-/** Where a command writes to, and what it reads its surroundings from. */
-export interface Terminal {
-  readonly out: Writable
-  readonly err: Writable
-  readonly env: NodeJS.ProcessEnv
-}
-
-interface Writable {
-  readonly isTTY?: boolean
-  write(text: string): unknown
-}
-
-interface DiagnoseOptions {
-  readonly failOn?: Level
-  readonly gapMs?: number
-  readonly gapPercent?: number
-  readonly ignoreRoot?: string[]
-}
 
 /** Runs one command line; resolves with the exit code. */
 export async function runCommand(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -42,16 +27,58 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
       writeOut: (text) => void terminal.out.write(text),
       writeErr: (text) => void terminal.err.write(text),
     })
-  program
-    .command('diagnose', { isDefault: true })
+  addDiagnosisOptions(program.command('diagnose', { isDefault: true }))
     .description('diagnose exported spans: OTLP JSON and lines, Tempo, Jaeger, Zipkin v2; also gzip')
     .argument('<files...>', 'files or patterns; - is standard input')
-    .addOption(new Option('--fail-on <level>', 'exit with 1 from this level on').choices(levels))
-    .option('--gap-ms <ms>', 'shortest gap that is told', Number)
-    .option('--gap-percent <percent>', 'least part of its trace that a gap must make up', Number)
-    .option('--ignore-root <pattern...>', 'names of roots that are no lost work, e.g. of cron jobs')
-    .action(async (files: string[], options: DiagnoseOptions) => {
+    .action(async (files: string[], options: DiagnosisOptions) => {
       code = await diagnoseFiles(files, options, terminal)
+    })
+  addDiagnosisOptions(program.command('listen'))
+    .description(
+      'receive spans by OTLP/HTTP on the loopback interface while a command runs, then diagnose them',
+    )
+    .argument('[command...]', 'after --: what to run; without one until Ctrl-C')
+    .option('--port <port>', 'by default a free one', Number, 0)
+    .option('--quiet-ms <ms>', 'time without a request that ends it, after the command', Number, 300)
+    .action(
+      async (command: string[], options: DiagnosisOptions & Pick<ListenOptions, 'port' | 'quietMs'>) => {
+        code = await listen(command, settingsOf(options), options, terminal)
+      },
+    )
+  program
+    .command('cost')
+    .description('tokens and cost by agent, role, queue, trace and conversation')
+    .argument('<files...>', 'as for diagnose')
+    .option('--prices <file>', 'prices of models as JSON')
+    .addOption(tableOrJson())
+    .action(
+      async (files: string[], { prices: file, format }: { prices?: string; format: 'table' | 'json' }) => {
+        const prices = file === undefined ? undefined : readPrices(file)
+        const collector = collectSpans(USAGE_KEYS)
+        const { partial } = await readSources(await sourcesOf(files), (span) => collector.add(span))
+        const model = collector.model()
+        code = reportCost(
+          ledgerOf(model, partial, prices),
+          model.spans.length,
+          prices?.currency,
+          format,
+          terminal,
+        )
+      },
+    )
+  program
+    .command('privacy')
+    .description('fail on message content and on what looks like a secret; prints where, never what')
+    .argument('<files...>', 'as for diagnose')
+    .addOption(tableOrJson())
+    .action(async (files: string[], { format }: { format: 'table' | 'json' }) => {
+      const counter = leakCounter()
+      let spans = 0
+      await readSources(await sourcesOf(files), (span) => {
+        spans++
+        for (const leak of leaksOf(span)) counter.add(leak)
+      })
+      code = reportPrivacy(counter.groups(), spans, format, terminal)
     })
   try {
     await program.parseAsync(args, { from: 'user' })
@@ -64,22 +91,17 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
   return code
 }
 
+function tableOrJson(): Option {
+  return new Option('-f, --format <format>', 'what to print').choices(['table', 'json']).default('table')
+}
+
 async function diagnoseFiles(
   files: readonly string[],
-  options: DiagnoseOptions,
-  { out, err, env }: Terminal,
+  options: DiagnosisOptions,
+  terminal: Terminal,
 ): Promise<number> {
+  const settings = settingsOf(options)
   const collector = collectSpans()
   const input = await readSources(await sourcesOf(files), (span) => collector.add(span))
-  const settings: Partial<Settings> = {
-    ...(options.failOn && { failOn: options.failOn }),
-    ...(options.gapMs !== undefined && { gapMs: options.gapMs }),
-    ...(options.gapPercent !== undefined && { gapPercent: options.gapPercent }),
-    ...(options.ignoreRoot && { ignoreRoots: options.ignoreRoot }),
-  }
-  const diagnosis = diagnose(collector.model(), input, settings)
-  const exit = exitOf(diagnosis, options.failOn ?? 'certain')
-  out.write(table(diagnosis, inkFor(out, env)))
-  if (exit.code === 2) err.write(`waybill-doctor: ${exit.reason}\n`)
-  return exit.code
+  return report(collector.model(), input, settings, options, terminal)
 }

@@ -1,5 +1,6 @@
 import type { Attributes, AttributeValue, RawLink, RawSpan } from '../input/raw-span.ts'
 import { textOf } from '../input/shape.ts'
+import { append } from './grouping.ts'
 import { interner } from './intern.ts'
 import { isKept } from './keys.ts'
 import type { Facts, Span, SpanLink } from './span.ts'
@@ -26,14 +27,19 @@ export interface SpanCollector {
 const NO_FACTS: Facts = Object.freeze({})
 const NO_LINKS: readonly SpanLink[] = Object.freeze([])
 
-/** Takes spans one by one and keeps of each what the rules read. */
-export function collectSpans(): SpanCollector {
+/**
+ * Takes spans one by one and keeps of each what the rules read.
+ *
+ * @param alsoKept further attributes to keep
+ */
+export function collectSpans(alsoKept: ReadonlySet<string> = new Set()): SpanCollector {
+  const keep = (key: string): boolean => isKept(key) || alsoKept.has(key)
   const intern = interner()
   const spans: Span[] = []
   // Mostly one span has an id; Zipkin gives one id to both ends of a call.
   const byId = new Map<string, Span | Span[]>()
   // One text for the trace id of all spans of a trace.
-  const traces = new Map<string, Span[]>()
+  const traceIds = new Map<string, string>()
   let duplicates = 0
 
   return {
@@ -43,20 +49,23 @@ export function collectSpans(): SpanCollector {
         duplicates++
         return
       }
-      const siblings = traces.get(raw.traceId)
-      const span = spanOf(raw, siblings?.[0]?.traceId ?? raw.traceId, intern)
+      const traceId = traceIds.get(raw.traceId) ?? raw.traceId
+      traceIds.set(traceId, traceId)
+      const span = spanOf(raw, traceId, intern, keep)
       spans.push(span)
-      if (siblings === undefined) traces.set(span.traceId, [span])
-      else siblings.push(span)
       if (known === undefined) byId.set(span.spanId, span)
       else byId.set(span.spanId, [...[known].flat(), span])
     },
     model() {
       const find = (traceId: string, spanId: string): Span | undefined =>
         pick(byId.get(spanId), traceId, undefined)
+      // The order of files and lines must not show in what is said.
+      spans.sort(byStart)
+      const traces = new Map<string, Span[]>()
       let start = Number.POSITIVE_INFINITY
       let end = Number.NEGATIVE_INFINITY
       for (const span of spans) {
+        append(traces, span.traceId, span)
         start = Math.min(start, span.start)
         end = Math.max(end, span.end)
         if (span.parentId !== undefined) span.parent = pick(byId.get(span.parentId), span.traceId, span)
@@ -67,7 +76,6 @@ export function collectSpans(): SpanCollector {
           if (client !== undefined) span.parent = client
         }
       }
-      for (const list of traces.values()) list.sort(byStart)
       return { spans, traces, window: { start, end }, duplicates, find }
     },
   }
@@ -90,7 +98,12 @@ function byStart(a: Span, b: Span): number {
   return a.start - b.start || b.end - a.end || (a.spanId < b.spanId ? -1 : 1)
 }
 
-function spanOf(raw: RawSpan, traceId: string, intern: (text: string) => string): Span {
+function spanOf(
+  raw: RawSpan,
+  traceId: string,
+  intern: (text: string) => string,
+  keep: (key: string) => boolean,
+): Span {
   const { resource } = raw
   return {
     traceId,
@@ -107,8 +120,8 @@ function spanOf(raw: RawSpan, traceId: string, intern: (text: string) => string)
     ended: raw.end !== undefined,
     flags: raw.flags,
     thinned: raw.traceState.includes('ot=') && raw.traceState.includes('th:'),
-    facts: factsOf(raw.attributes, intern),
-    links: raw.links.length === 0 ? NO_LINKS : raw.links.map((link) => linkOf(link, intern)),
+    facts: factsOf(raw.attributes, intern, keep),
+    links: raw.links.length === 0 ? NO_LINKS : raw.links.map((link) => linkOf(link, intern, keep)),
     droppedLinks: raw.droppedLinks,
     failed: raw.failed,
     adjusted: raw.adjusted,
@@ -116,14 +129,22 @@ function spanOf(raw: RawSpan, traceId: string, intern: (text: string) => string)
   }
 }
 
-function linkOf({ traceId, spanId, attributes }: RawLink, intern: (text: string) => string): SpanLink {
-  return { traceId: intern(traceId), spanId, facts: factsOf(attributes, intern) }
+function linkOf(
+  { traceId, spanId, attributes }: RawLink,
+  intern: (text: string) => string,
+  keep: (key: string) => boolean,
+): SpanLink {
+  return { traceId: intern(traceId), spanId, facts: factsOf(attributes, intern, keep) }
 }
 
-function factsOf(attributes: Attributes, intern: (text: string) => string): Facts {
+function factsOf(
+  attributes: Attributes,
+  intern: (text: string) => string,
+  keep: (key: string) => boolean,
+): Facts {
   let facts: Record<string, AttributeValue> | undefined
   for (const key in attributes) {
-    if (!isKept(key)) continue
+    if (!keep(key)) continue
     const value = attributes[key]
     facts ??= {}
     facts[key] = typeof value === 'string' ? intern(value) : (value ?? null)
