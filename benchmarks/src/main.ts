@@ -3,16 +3,26 @@ import { writeFileSync } from 'node:fs'
 import os from 'node:os'
 import { startBrokers } from '@waybill/brokers'
 import { parseArguments, USAGE, type Settings } from './arguments.ts'
-import type { BenchedBroker } from './job.ts'
-import { runSample } from './run-sample.ts'
+import { brokers, type BenchedBroker } from './job.ts'
+import {
+  pathFacts,
+  pathRowOf,
+  paths,
+  type PathJob,
+  type PathName,
+  type PathRound,
+  type PathRow,
+} from './path.ts'
+import { runPathSample, runSample } from './run-sample.ts'
 import { cellOf, cellsOf, rowsOf, shuffled, type Round, type Row } from './statistics.ts'
-import { legendOf, tableOf } from './table.ts'
+import { legendOf, pathTableOf, tableOf } from './table.ts'
 import { FLOOR_WARM_UP, workloads } from './workload.ts'
 
 const settings = settingsOrExit()
 const servers = new Set(settings.brokers.map((broker) => workloads[broker].server))
 const started = await startBrokers([...servers])
 const rows: Row[] = []
+const pathRows: PathRow[] = []
 try {
   console.log(
     `Node.js ${process.version}, ${os.availableParallelism()} cores of ${os.cpus()[0]?.model ?? 'unknown'}\n`,
@@ -24,6 +34,16 @@ try {
     rows.push(...found)
     console.log(`${tableOf(found)}\n`)
   }
+  for (const path of paths) {
+    const { broker, server } = pathFacts[path]
+    const url = server === undefined ? '' : started.brokers[server]?.url
+    const chosen =
+      broker === 'core' ? settings.brokers.length === brokers.length : settings.brokers.includes(broker)
+    const counts = pathFacts[path][settings.size]
+    if (url === undefined || counts === undefined || !chosen) continue
+    pathRows.push(await measurePath(path, url, counts))
+  }
+  if (pathRows.length > 0) console.log(`${pathTableOf(pathRows)}\n`)
 } finally {
   await started.stop()
 }
@@ -34,7 +54,8 @@ for (const { name, reason } of started.missing) {
   const left = settings.brokers.filter((broker) => workloads[broker].server === name)
   console.log(`Not measured: ${left.join(', ')}. ${reason}`)
 }
-if (settings.json !== undefined) writeFileSync(settings.json, `${JSON.stringify(rows, undefined, 2)}\n`)
+if (settings.json !== undefined)
+  writeFileSync(settings.json, `${JSON.stringify([...rows, ...pathRows], undefined, 2)}\n`)
 
 async function measure(broker: BenchedBroker, url: string): Promise<Row[]> {
   const { peer, [settings.size]: counts } = workloads[broker]
@@ -56,6 +77,26 @@ async function measure(broker: BenchedBroker, url: string): Promise<Row[]> {
   }
   progress('')
   return rowsOf(broker, counts.messages, rounds)
+}
+
+/** Reference and ours in turn, in random order; where nothing is compared once is enough. */
+async function measurePath(
+  path: PathName,
+  url: string,
+  counts: Pick<PathJob, 'warmUp' | 'messages'>,
+): Promise<PathRow> {
+  const { reference, ours } = pathFacts[path]
+  const rounds: PathRound[] = []
+  const job: PathJob = { path, variant: 'ours', url, ...counts }
+  for (let round = 1; round <= (reference === undefined ? 1 : settings.rounds); round++) {
+    progress(`${path}: round ${round}`)
+    const found = new Map<object, number>()
+    for (const variant of shuffled([ours, ...(reference === undefined ? [] : [reference])]))
+      found.set(variant, await runPathSample({ ...job, ...variant }))
+    rounds.push({ ours: found.get(ours)!, reference: (reference && found.get(reference)) ?? 0 })
+  }
+  progress('')
+  return pathRowOf(path, counts.messages, rounds)
 }
 
 /** One line that overwrites itself, for people only. */

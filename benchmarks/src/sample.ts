@@ -1,5 +1,6 @@
 // One sample in a process of its own: node sample.ts '<job as JSON>' prints the sample as one line of JSON.
 import { faultsOf } from './check.ts'
+import { cpuOf } from './cpu.ts'
 import { openFloor } from './floor.ts'
 import type { BenchedBroker, Job, Sample } from './job.ts'
 import { startSdk } from './sdk.ts'
@@ -40,13 +41,4 @@ async function openWorkload(): Promise<Workload> {
   if (job.variant !== 'floor') return (await workloads[job.broker]()).open(job.url, job.variant)
   if (job.shape === undefined) throw new Error('The floor needs the shape of what ours emits')
   return openFloor(job.shape)
-}
-
-/** CPU time that this process takes meanwhile, in µs: user and system, all threads, so that the collector counts. */
-async function cpuOf(run: () => Promise<void>): Promise<number> {
-  globalThis.gc?.()
-  const before = process.cpuUsage()
-  await run()
-  const { user, system } = process.cpuUsage(before)
-  return user + system
 }

@@ -1,3 +1,4 @@
+import type { PathRow } from './path.ts'
 import type { Row } from './statistics.ts'
 import { workloads } from './workload.ts'
 
@@ -28,6 +29,25 @@ export function tableOf(rows: readonly Row[]): string {
   ].join('\n')
 }
 
+const PATH_WIDTHS = [14, 26, 13, 13, 5] as const
+
+/** The rows of single paths. */
+export function pathTableOf(rows: readonly PathRow[]): string {
+  const cells = (texts: readonly string[]): string => line(texts, PATH_WIDTHS)
+  return [
+    cells(['', 'single paths', 'ours', 'limit', '']),
+    ...rows.map(({ broker, mode, unit, oursUs, target, pass }) =>
+      cells([
+        broker,
+        mode,
+        `${oursUs.toFixed(1)} ${unit}`,
+        `${target.toFixed(1)} ${unit}`,
+        pass ? 'pass' : 'short',
+      ]),
+    ),
+  ].join('\n')
+}
+
 /** What the figures of the tables are. */
 export function legendOf(rounds: number): string {
   return [
@@ -37,9 +57,9 @@ export function legendOf(rounds: number): string {
   ].join('\n')
 }
 
-function line(cells: readonly string[]): string {
+function line(cells: readonly string[], widths: readonly number[] = WIDTHS): string {
   return cells
-    .map((cell, i) => cell.padEnd(WIDTHS[i] ?? 0))
+    .map((cell, i) => cell.padEnd(widths[i] ?? 0))
     .join(' ')
     .trimEnd()
 }
