@@ -2,6 +2,9 @@ import { propagation, trace } from '@opentelemetry/api'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import * as z from 'zod'
 
+/** The call of `report` that waits. Over HTTP every request may have a server of its own. */
+let reported: PromiseWithResolvers<void> | undefined
+
 /** A server of SDK 1.x with a tool for each thing that a test looks at. */
 export function makeServer1(): McpServer {
   const server = new McpServer({ name: 'corpus', version: '1.0.0' })
@@ -49,7 +52,14 @@ export function makeServer1(): McpServer {
   server.registerTool('report', {}, async ({ _meta, sendNotification }) => {
     const progressToken = _meta?.progressToken ?? 0
     await sendNotification({ method: 'notifications/progress', params: { progressToken, progress: 1 } })
+    // Both SDKs forget a progress callback when the result comes in the same chunk.
+    reported = Promise.withResolvers()
+    await reported.promise
     return text('done')
+  })
+  server.registerTool('release', {}, () => {
+    reported?.resolve()
+    return text('released')
   })
   server.registerPrompt('greet', {}, () => ({
     messages: [{ role: 'user', content: { type: 'text', text: 'Hello' } }],

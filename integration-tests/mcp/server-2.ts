@@ -2,6 +2,9 @@ import { propagation, trace } from '@opentelemetry/api'
 import { inputRequired, McpServer } from '@modelcontextprotocol/server'
 import * as z from 'zod'
 
+/** The call of `report` that waits. Over HTTP every request may have a server of its own. */
+let reported: PromiseWithResolvers<void> | undefined
+
 /** The same server of SDK 2.x. Where it needs its client, it answers `input_required`, which both revisions know. */
 export function makeServer2(): McpServer {
   const server = new McpServer({ name: 'corpus', version: '1.0.0' })
@@ -46,7 +49,18 @@ export function makeServer2(): McpServer {
   server.registerTool('report', {}, async ({ mcpReq }) => {
     const progressToken = mcpReq._meta?.progressToken ?? 0
     await mcpReq.notify({ method: 'notifications/progress', params: { progressToken, progress: 1 } })
+    // Both SDKs forget a progress callback when the result comes in the same chunk.
+    reported = Promise.withResolvers()
+    await reported.promise
     return text('done')
+  })
+  server.registerTool('release', {}, () => {
+    reported?.resolve()
+    return text('released')
+  })
+  server.registerTool('change', {}, () => {
+    server.sendToolListChanged()
+    return text('changed')
   })
   server.registerPrompt('greet', {}, () => ({
     messages: [{ role: 'user', content: { type: 'text', text: 'Hello' } }],

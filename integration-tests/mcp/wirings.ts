@@ -18,6 +18,7 @@ import { InMemoryTransport as InMemory1 } from '@modelcontextprotocol/sdk/inMemo
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import { CreateMessageRequestSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import { createMcpHandler } from '@modelcontextprotocol/server'
+import { context, ROOT_CONTEXT } from '@opentelemetry/api'
 import { traceMcp, type McpOptions } from '@waybill/mcp'
 import type { RecordedSpan } from '@waybill/core/testing'
 import { makeServer1 } from './server-1.ts'
@@ -44,6 +45,10 @@ export interface Wired {
   readonly client: Client1 | Client2
   /** Calls a tool; what its first content says. */
   call(name: string, args?: Record<string, unknown>, options?: CallOptions): Promise<string | undefined>
+  /** Calls `report`, a tool that tells its progress once, and lets that end when it was told. */
+  report(onprogress: (progress: object) => void): Promise<void>
+  /** Has the server say that its tools have changed. */
+  toolsChanged(): Promise<unknown>
   /** Closes both; spans of a server in another process. */
   close(): Promise<readonly RecordedSpan[]>
 }
@@ -85,17 +90,32 @@ function client2(revision: Revision, { client, asked }: WiringOptions): Client2 
   return client === false ? made : traceMcp(made, client)
 }
 
-function wired(client: Client1 | Client2, end: () => Promise<readonly RecordedSpan[]>): Wired {
+function wired(
+  client: Client1 | Client2,
+  end: () => Promise<readonly RecordedSpan[]>,
+  toolsChanged?: () => void,
+): Wired {
+  const call: Wired['call'] = async (name, args = {}, options) => {
+    const params = { name, arguments: args }
+    const result =
+      client instanceof Client1
+        ? await client.callTool(params, undefined, options)
+        : await client.callTool(params, options)
+    const [content] = result.content as { text?: string }[]
+    return content?.text
+  }
   return {
     client,
-    async call(name, args = {}, options) {
-      const params = { name, arguments: args }
-      const result =
-        client instanceof Client1
-          ? await client.callTool(params, undefined, options)
-          : await client.callTool(params, options)
-      const [content] = result.content as { text?: string }[]
-      return content?.text
+    call,
+    toolsChanged: async () => (toolsChanged === undefined ? call('change') : toolsChanged()),
+    async report(onprogress) {
+      let released: unknown
+      const told = (progress: object): void => {
+        onprogress(progress)
+        released = context.with(ROOT_CONTEXT, () => call('release'))
+      }
+      await call('report', {}, { onprogress: told })
+      await released
     },
     async close() {
       await client.close()
@@ -211,10 +231,16 @@ const http2: Wiring = async (options = {}) => {
   const { url, end } = await listening(toNodeHandler(handler) as RequestListener)
   const client = client2('2026-07-28', options)
   await client.connect(new Http2(url))
-  return wired(client, async () => {
-    await handler.close()
-    return end()
-  })
+  // Here no server lives longer than a request: the handler knows the subscriptions.
+  const toolsChanged = () => handler.notify.toolsChanged()
+  return wired(
+    client,
+    async () => {
+      await handler.close()
+      return end()
+    },
+    toolsChanged,
+  )
 }
 
 export const wirings: readonly {

@@ -1,5 +1,6 @@
 import {
   context as contextApi,
+  propagation,
   SpanKind,
   trace,
   type Attributes,
@@ -107,10 +108,26 @@ function stamped(
 ): McpMessage {
   const { log, options } = settings.telemetry
   return safely(log, 'writing the context of a request', message, () => {
-    const allow = takesBaggage(endpoint, settings.baggageTo) ? options.sendBaggage : []
+    const allow = takesBaggage(endpoint, settings.baggageTo)
+      ? options.sendBaggage
+      : broughtKeys(endpoint, context, options.sendBaggage)
     const fields = inject(context, signals.propagator, { allow, maxBytes: options.maxBaggageBytes }, log)
     return Object.keys(fields).length === 0 ? message : withFields(message, fields, replace)
   })
+}
+
+/** What a server may send back over HTTP: baggage that its client brought, as it was. Whatever else may be the server's own. */
+function broughtKeys(
+  endpoint: Endpoint,
+  context: Context,
+  allowed: readonly string[] | undefined,
+): readonly string[] {
+  const brought = endpoint.host === undefined ? handledIn(context)?.baggage : undefined
+  const active = propagation.getBaggage(context)
+  return (brought?.getAllEntries() ?? [])
+    .filter(([key, { value }]) => active?.getEntry(key)?.value === value)
+    .map(([key]) => key)
+    .filter((key) => allowed?.includes(key) ?? true)
 }
 
 /** The context that a message has already: the application's own, or one copied from the request that is handled now. */
@@ -141,7 +158,13 @@ function outerSpan(context: Context, { method, name }: RequestFacts): Span | und
   const { attributes } = span as { readonly attributes?: Attributes }
   if (attributes?.[ATTR_OPERATION] !== EXECUTE_TOOL || attributes[ATTR_MCP_METHOD] !== undefined)
     return undefined
-  const tool = attributes[ATTR_TOOL_NAME]
-  // Frameworks put the server's name before it.
-  return tool === undefined || (typeof tool === 'string' && tool.endsWith(name)) ? span : undefined
+  return isSameTool(attributes[ATTR_TOOL_NAME], name) ? span : undefined
+}
+
+/** Frameworks put the server's name before that of a tool: `mcp__notes__search`, `notes.search`. */
+function isSameTool(outer: unknown, name: string): boolean {
+  if (outer === undefined) return true
+  return (
+    typeof outer === 'string' && outer.endsWith(name) && /(^|__|[./:])$/.test(outer.slice(0, -name.length))
+  )
 }

@@ -1,9 +1,11 @@
 import {
   context as contextApi,
   createContextKey,
+  propagation,
   SpanKind,
   trace,
   type Attributes,
+  type Baggage,
   type Context,
   type Link,
   type Span,
@@ -54,6 +56,8 @@ const REQUEST_KEY = createContextKey('waybill.mcp.request')
 export interface HandledRequest {
   readonly facts: RequestFacts
   readonly creation: SpanContext | undefined
+  /** What it brought of baggage. */
+  readonly baggage: Baggage | undefined
 }
 
 export function handledIn(context: Context): HandledRequest | undefined {
@@ -166,9 +170,14 @@ export function beginServing(
       span.setAttributes(details())
     })
   const context = span === NO_SPAN ? origin.parent : trace.setSpan(origin.parent, span)
+  const handled: HandledRequest = {
+    facts,
+    creation: origin.creation,
+    baggage: propagation.getBaggage(origin.parent),
+  }
   let ended = false
   return {
-    context: context.setValue(REQUEST_KEY, { facts, creation: origin.creation } satisfies HandledRequest),
+    context: context.setValue(REQUEST_KEY, handled),
     span,
     end(outcome, attributes = {}) {
       if (ended) return
