@@ -27,7 +27,7 @@ interface Noted {
 /** Of so many failed jobs the end is kept; those that rest longest are the first to be forgotten. */
 const LIMIT = 4096
 
-export function previousAttempts(limit = LIMIT): PreviousAttempts {
+export function previousAttempts(limit: number = LIMIT): PreviousAttempts {
   const noted = new Map<string, Noted>()
   const keyOf = (worker: Worker, job: Job): string =>
     `${worker.opts.prefix ?? ''}\n${worker.name}\n${job.id ?? ''}`

@@ -26,12 +26,12 @@ export function takeCall(queue: string): Call | undefined {
   return call?.queue.name === queue ? call : undefined
 }
 
-export const notingAdd = noting((queue, [, , options]) => {
+export const notingAdd: ReturnType<typeof noting> = noting((queue, [, , options]) => {
   const { deduplication } = (options ?? {}) as { deduplication?: { id?: unknown } }
   return { queue, deduplicationId: typeof deduplication?.id === 'string' ? deduplication.id : undefined }
 })
 
-export const notingBulk = noting((queue, [jobs]) => ({
+export const notingBulk: ReturnType<typeof noting> = noting((queue, [jobs]) => ({
   queue,
   ...(Array.isArray(jobs) && { count: jobs.length }),
 }))
