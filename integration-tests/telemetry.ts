@@ -10,7 +10,7 @@ import {
 } from '@opentelemetry/api'
 import { resetWarnings, spanRecorder, type SpanRecorder } from '@waybill/core/testing'
 import { sdk } from '#otel-sdk'
-import type { HistogramValue } from './sdk-line.ts'
+import type { HistogramValue, TestLogger } from './sdk-line.ts'
 
 /** One series of one metric, as the SDK exported it. */
 export interface Series {
@@ -89,6 +89,11 @@ export function installSdk({
 /** A tracer of this cell's SDK with these span processors, of its own and not registered. */
 export function tracerWith(...processors: object[]): Tracer {
   return sdk.tracerProvider(processors, true).getTracer('test')
+}
+
+/** A logger of this cell's SDK whose records these processors see in this order. */
+export function loggerWith(...processors: object[]): TestLogger {
+  return sdk.logger(processors)
 }
 
 /** The one point of a histogram series; an error if there is none. */
