@@ -62,6 +62,8 @@ export const RETRY_COUNT = 'messaging.message.retry.count'
 export const ATTEMPTS_MADE = 'bullmq.job.attempts.made'
 export const ROOT_REASON: string = ATTR_ROOT_REASON
 export const LINKS_OMITTED: string = ATTR_LINKS_OMITTED
+/** dd-trace names the client library instead of a system. */
+export const COMPONENT = 'component'
 export const SCHEDULER = 'bullmq.job.scheduler.id'
 export const GEN_AI_OPERATION = 'gen_ai.operation.name'
 export const TOOL_NAME: readonly string[] = ['gen_ai.tool.name', 'tool.name', 'traceloop.entity.name']
@@ -93,6 +95,7 @@ const KEPT = new Set<string>([
   ROOT_REASON,
   LINKS_OMITTED,
   SCHEDULER,
+  COMPONENT,
   GEN_AI_OPERATION,
   MCP_METHOD,
   MCP_RESULT_TYPE,
@@ -103,4 +106,11 @@ const KEPT = new Set<string>([
 
 export function isKept(key: string): boolean {
   return KEPT.has(key)
+}
+
+const IDENTIFIERS = new Set<string>([...MESSAGE, ...OFFSET, ...REQUEST_ID])
+
+/** Its values are different for nearly every span. */
+export function isIdentifier(key: string): boolean {
+  return IDENTIFIERS.has(key)
 }

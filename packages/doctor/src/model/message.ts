@@ -1,5 +1,6 @@
 import { isHousekeeping, isTransit, textFact } from './facts.ts'
 import {
+  COMPONENT,
   DESTINATION,
   GROUP,
   MESSAGE,
@@ -24,6 +25,13 @@ export interface Message {
   /** What both sides know of the message: its id, or partition and offset. Several for batches. */
   readonly ids: readonly string[]
   readonly group: string | undefined
+}
+
+const SYSTEMS: Readonly<Record<string, string>> = {
+  kafkajs: 'kafka',
+  'confluentinc-kafka-javascript': 'kafka',
+  amqplib: 'rabbitmq',
+  bullmq: 'bullmq',
 }
 
 const ROLES: Readonly<Record<string, Role>> = {
@@ -75,7 +83,7 @@ function roleOf(span: Span): Role | undefined {
 
 function systemByKeys(facts: Facts): string {
   if (facts['bullmq.queue.name'] !== undefined) return 'bullmq'
-  return ''
+  return SYSTEMS[textFact(facts, [COMPONENT]) ?? ''] ?? ''
 }
 
 /** RabbitMQ's old conventions named the exchange only, and nothing for the default one. */

@@ -2,7 +2,7 @@ import type { Attributes, AttributeValue, RawLink, RawSpan } from '../input/raw-
 import { textOf } from '../input/shape.ts'
 import { append } from './grouping.ts'
 import { interner } from './intern.ts'
-import { isKept } from './keys.ts'
+import { isIdentifier, isKept } from './keys.ts'
 import type { Facts, Span, SpanLink } from './span.ts'
 
 /** All spans of an export, each with its parent found. */
@@ -69,12 +69,7 @@ export function collectSpans(alsoKept: ReadonlySet<string> = new Set()): SpanCol
         start = Math.min(start, span.start)
         end = Math.max(end, span.end)
         if (span.parentId !== undefined) span.parent = pick(byId.get(span.parentId), span.traceId, span)
-        // Zipkin's shared ids: the server's half hangs under the client's.
-        const twin = byId.get(span.spanId)
-        if (Array.isArray(twin) && span.kind === 'SERVER') {
-          const client = twin.find((other) => other.traceId === span.traceId && other.kind === 'CLIENT')
-          if (client !== undefined) span.parent = client
-        }
+        if (span.kind === 'SERVER') span.parent = clientHalf(byId.get(span.spanId), span) ?? span.parent
       }
       return { spans, traces, window: { start, end }, duplicates, find }
     },
@@ -90,13 +85,23 @@ function has(known: Span | Span[] | undefined, { traceId, kind }: RawSpan): bool
 /** The parent of a child that came by wire is the server's half, where one id has two. */
 function pick(known: Span | Span[] | undefined, traceId: string, child: Span | undefined): Span | undefined {
   if (known === undefined) return undefined
-  const candidates = [known].flat().filter((span) => span.traceId === traceId && span !== child)
+  if (!Array.isArray(known)) return known.traceId === traceId && known !== child ? known : undefined
+  const candidates = known.filter((span) => span.traceId === traceId && span !== child)
   return candidates.find(({ kind }) => kind === 'SERVER') ?? candidates[0]
+}
+
+/** Zipkin's shared ids: the server's half hangs under the client's. */
+function clientHalf(known: Span | Span[] | undefined, server: Span): Span | undefined {
+  if (!Array.isArray(known)) return undefined
+  return known.find(({ traceId, kind }) => traceId === server.traceId && kind === 'CLIENT')
 }
 
 function byStart(a: Span, b: Span): number {
   return a.start - b.start || b.end - a.end || (a.spanId < b.spanId ? -1 : 1)
 }
+
+/** A threshold above 0 in OpenTelemetry's tracestate; `th:0` keeps everything. */
+const THINNED = /\bot=[^,]*\bth:0*[1-9a-f]/
 
 function spanOf(
   raw: RawSpan,
@@ -119,7 +124,7 @@ function spanOf(
     end: Math.max(raw.end ?? raw.start, raw.start),
     ended: raw.end !== undefined,
     flags: raw.flags,
-    thinned: raw.traceState.includes('ot=') && raw.traceState.includes('th:'),
+    thinned: THINNED.test(raw.traceState),
     facts: factsOf(raw.attributes, intern, keep),
     links: raw.links.length === 0 ? NO_LINKS : raw.links.map((link) => linkOf(link, intern, keep)),
     droppedLinks: raw.droppedLinks,
@@ -147,7 +152,8 @@ function factsOf(
     if (!keep(key)) continue
     const value = attributes[key]
     facts ??= {}
-    facts[key] = typeof value === 'string' ? intern(value) : (value ?? null)
+    // Ids hardly ever repeat: they would only crowd out what does.
+    facts[key] = typeof value === 'string' && !isIdentifier(key) ? intern(value) : (value ?? null)
   }
   return facts ?? NO_FACTS
 }

@@ -32,14 +32,14 @@ function mayBeLinked({ linkless, settings }: Scene, consumer: Message): boolean 
 
 /** Certain: identity proves that the delivery was sent in another trace. */
 export function* lostByIdentity(scene: Scene, unconnected: readonly Delivery[]): Generator<Case> {
-  const healthy = healthyAttempts(scene)
+  const healthy = healthyAttempts(scene, unconnected)
   for (const delivery of unconnected) {
     const { consumer, producer, id } = delivery
     if (!isDetached(consumer.span)) continue
     if (isRestart(scene, consumer) || isScheduled(id)) continue
     const hop = hopOf(producer, consumer)
-    const sound = healthy.get(attemptKey(delivery))
-    const level: Level = sound !== undefined || mayBeLinked(scene, consumer) ? 'info' : 'certain'
+    const isAttempt = healthy.has(attemptKey(delivery))
+    const level: Level = isAttempt || mayBeLinked(scene, consumer) ? 'info' : 'certain'
     const side = sideOf(scene.hops, producer, consumer)
     scene.named.add(consumer.span)
     const traces = [producer.span.traceId, consumer.span.traceId]
@@ -48,9 +48,9 @@ export function* lostByIdentity(scene: Scene, unconnected: readonly Delivery[]):
       level,
       hop,
       side,
-      aspect: sound === undefined ? 'message' : 'attempt',
+      aspect: isAttempt ? 'attempt' : 'message',
       message: (count) =>
-        sound === undefined
+        !isAttempt
           ? `context was lost between ${hop.producer} and ${hop.consumer} on ${hop.destination}: ${plural(count, 'message')}${faultOf(side)}`
           : `${plural(count, 'attempt')} of messages on ${hop.destination} lost the context that another attempt of the same message had`,
       fix: fixOfLoss(hop, side),
@@ -58,10 +58,9 @@ export function* lostByIdentity(scene: Scene, unconnected: readonly Delivery[]):
         traces,
         spans: [producer.span.spanId, consumer.span.spanId],
         ...(id !== undefined && { messageId: id }),
-        text:
-          sound === undefined
-            ? `${noun(hop.system)} ${id} was sent in trace ${short(traces[0] ?? '')} and processed in ${short(traces[1] ?? '')}`
-            : `attempt ${attemptOf(consumer.span) ?? '?'} of ${noun(hop.system)} ${id} lost it`,
+        text: !isAttempt
+          ? `${noun(hop.system)} ${id} was sent in trace ${short(traces[0] ?? '')} and processed in ${short(traces[1] ?? '')}`
+          : `attempt ${attemptOf(consumer.span) ?? '?'} of ${noun(hop.system)} ${id} lost it`,
       },
     }
   }
@@ -82,12 +81,15 @@ function attemptKey({ producer, id, consumer }: Delivery): string {
   return `${producer.span.spanId}\0${id}\0${consumer.group ?? ''}\0${consumer.span.service}`
 }
 
-function healthyAttempts({ hops }: Scene): Map<string, Delivery> {
-  return new Map(
-    hops.deliveries.flatMap((delivery) =>
-      delivery.connected && delivery.id !== undefined ? [[attemptKey(delivery), delivery]] : [],
-    ),
-  )
+/** Only of sends that have a lost attempt, too. */
+function healthyAttempts({ hops }: Scene, lost: readonly Delivery[]): Set<string> {
+  const sends = new Set(lost.map(({ producer }) => producer))
+  const healthy = new Set<string>()
+  for (const delivery of hops.deliveries) {
+    if (delivery.connected && delivery.id !== undefined && sends.has(delivery.producer))
+      healthy.add(attemptKey(delivery))
+  }
+  return healthy
 }
 
 /** Probable, and R3: roots whose own send is not known. */

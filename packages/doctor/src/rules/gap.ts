@@ -3,6 +3,7 @@ import { attemptOf, isAgent, isHumanStep, saysTransit, scheduledDelay, textFact 
 import { append } from '../model/grouping.ts'
 import type { Delivery } from '../model/hops.ts'
 import { TRANSIT_UNKNOWN } from '../model/keys.ts'
+import type { Message } from '../model/message.ts'
 import { MILLISECOND, SECOND, type Span } from '../model/span.ts'
 import { plural, short, type Case } from './finding.ts'
 import { hopOf, pairOf, type Scene } from './scene.ts'
@@ -13,12 +14,13 @@ const AGENT_AT_LEAST = 500 * MILLISECOND
 
 /** Certain: between a send and its delivery. */
 export function* deliveryGap(scene: Scene, explained: Set<Span>): Generator<Case> {
-  const transits = transitIndex(scene)
+  const transits = transitParents(scene)
   for (const delivery of firstDeliveries(scene)) {
     const { consumer, producer } = delivery
     const { span } = consumer
+    const above = span.parent ?? span.parentId
     const known =
-      saysTransit(span) || transits.has(siblingKey(span)) || transits.has(siblingKey(producer.span, true))
+      saysTransit(span) || transits.has(producer.span) || (above !== undefined && transits.has(above))
     if (known || (attemptOf(span) ?? 1) > 1) {
       explained.add(span)
       continue
@@ -50,17 +52,30 @@ export function* deliveryGap(scene: Scene, explained: Set<Span>): Generator<Case
   }
 }
 
-/** The first delivery of each send: later ones are other groups' or other attempts', whose wait began elsewhere. */
-function firstDeliveries({ hops }: Scene): Iterable<Delivery> {
-  const first = new Map<string, Delivery>()
+/** The first delivery of each send to each reader: later ones are other attempts, whose wait began elsewhere. */
+function* firstDeliveries({ hops }: Scene): Generator<Delivery> {
+  // Deliveries come in order of time; nearly always a send has one.
+  const seen = new Map<Message, Delivery | Delivery[]>()
   for (const delivery of hops.deliveries) {
     if (!delivery.connected) continue
-    const { producer, consumer, id } = delivery
-    const key = `${producer.span.spanId}\0${id ?? consumer.span.spanId}\0${consumer.group ?? ''}\0${consumer.span.service}`
-    const known = first.get(key)
-    if (known === undefined || consumer.span.start < known.consumer.span.start) first.set(key, delivery)
+    const earlier = seen.get(delivery.producer)
+    if (earlier === undefined) seen.set(delivery.producer, delivery)
+    else {
+      const all = Array.isArray(earlier) ? earlier : [earlier]
+      if (delivery.id !== undefined && all.some((one) => isSameReader(one, delivery))) continue
+      all.push(delivery)
+      seen.set(delivery.producer, all)
+    }
+    yield delivery
   }
-  return first.values()
+}
+
+function isSameReader(a: Delivery, b: Delivery): boolean {
+  return (
+    a.id === b.id &&
+    a.consumer.group === b.consumer.group &&
+    a.consumer.span.service === b.consumer.span.service
+  )
 }
 
 /** Times that prove nothing. */
@@ -86,13 +101,12 @@ function endOf(spans: readonly Span[]): number {
   return end
 }
 
-/** A transit span is a sibling of its delivery; for linked deliveries it is a child of the send. */
-function transitIndex({ hops }: Scene): Set<string> {
-  return new Set(hops.transits.flatMap((span) => (span.parentId === undefined ? [] : [siblingKey(span)])))
-}
-
-function siblingKey(span: Span, below = false): string {
-  return `${span.traceId}\0${below ? span.spanId : span.parentId}`
+/**
+ * What transit spans hang under: a transit span is a sibling of its delivery, or a child of the send where the delivery links
+ * it. A parent that is not in the export is known by its id only.
+ */
+function transitParents({ hops }: Scene): Set<Span | string> {
+  return new Set(hops.transits.flatMap((span) => span.parent ?? span.parentId ?? []))
 }
 
 /** Probable: a stretch of a trace in which nothing at all is active. Info: an agent that is a black box. */

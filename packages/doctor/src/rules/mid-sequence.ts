@@ -22,6 +22,7 @@ export function* rootMidSequence(scene: Scene): Generator<Case> {
       (span.kind === 'INTERNAL' || span.kind === 'CLIENT') &&
       !named.has(span) &&
       !isPoll(span) &&
+      scene.hops.messageOf(span) === undefined &&
       !isHousekeeping(span) &&
       !matches(settings.ignoreRoots, span.name),
   )
