@@ -1,5 +1,11 @@
 // For authors of adapters: describe a client's messages, let core decide.
-export { beginBatch, processBatch, type IncomingBatch, type ProcessingBatch } from './batch.ts'
+export {
+  beginBatch,
+  processBatch,
+  type HandledMessage,
+  type IncomingBatch,
+  type ProcessingBatch,
+} from './batch.ts'
 export {
   fieldListGetter,
   mapGetter,

@@ -7,6 +7,7 @@ import {
   type Context,
   type Link,
   type Span,
+  type SpanContext,
 } from '@opentelemetry/api'
 import { labelOf, type Destination } from './destination.ts'
 import { safely } from './diag.ts'
@@ -40,6 +41,15 @@ export interface IncomingBatch {
   readonly details?: (() => Attributes) | undefined
 }
 
+/** A message of a batch, as far as its handling has come. */
+export interface HandledMessage {
+  /** The span of its last run; that of the batch, if it was not run by itself. */
+  readonly span: SpanContext
+  readonly attempt: number | undefined
+  /** Epoch ms of the first send of its journey, if it is believed. */
+  readonly origin: number | undefined
+}
+
 /** A batch being handled. */
 export interface ProcessingBatch {
   readonly context: Context
@@ -48,6 +58,8 @@ export interface ProcessingBatch {
    * not at the start of the batch. Run once more, it is the next attempt; wait and delivery are not counted again.
    */
   run<T>(index: number, handler: () => T): T
+  /** What there is to say of the message at `index` to whoever gets it next. */
+  about(index: number): HandledMessage | undefined
   /** Ends the batch's span; records the wait of every message that was not run by itself. Later calls do nothing. */
   end(result?: ProcessResult): void
 }
@@ -67,7 +79,7 @@ export function beginBatch(telemetry: Telemetry, batch: IncomingBatch): Processi
   const span = safely(log, 'starting a batch span', NO_SPAN, () =>
     startSpan(telemetry, signals, batch, arrivals as Arrival[]),
   )
-  const runs = new Map<number, number>()
+  const runs = new Map<number, { readonly count: number; readonly span: SpanContext }>()
   let ended = false
   return {
     context: span === NO_SPAN ? ROOT_CONTEXT : trace.setSpan(ROOT_CONTEXT, span),
@@ -75,20 +87,33 @@ export function beginBatch(telemetry: Telemetry, batch: IncomingBatch): Processi
       const message = batch.messages[index]
       const first = judged[index]
       if (message === undefined || first === undefined) return handler()
-      const earlier = runs.get(index) ?? 0
-      runs.set(index, earlier + 1)
+      const earlier = runs.get(index)?.count ?? 0
       // Run before, or counted when the batch ended.
       const received = arrivals[index] === undefined
       arrivals[index] = undefined
       const attempt = message.attempt === undefined ? undefined : message.attempt + earlier
       const again = (): Judged => judge(telemetry, signals, { ...message, received, attempt })
       const processing = beginJudged(telemetry, signals, received ? again() : first)
+      runs.set(index, { count: earlier + 1, span: processing.span.spanContext() })
       return settle(
         () => contextApi.with(processing.context, handler),
         (failure) => {
           processing.end({ failure })
         },
       )
+    },
+    about(index) {
+      const message = judged[index]
+      if (message === undefined) return undefined
+      const { incoming, trust, extracted } = message
+      const run = runs.get(index)
+      const { origin, sent } = extracted.waybill
+      return {
+        span: run?.span ?? span.spanContext(),
+        attempt:
+          incoming.attempt === undefined ? undefined : incoming.attempt + Math.max(0, (run?.count ?? 0) - 1),
+        origin: trust === 'continue' ? (origin ?? sent) : undefined,
+      }
     },
     end(result = {}) {
       if (ended) return

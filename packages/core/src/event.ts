@@ -1,6 +1,7 @@
 import { context as contextApi, ROOT_CONTEXT, SpanKind, trace, type Attributes } from '@opentelemetry/api'
 import { safely } from './diag.ts'
 import { recordFailure } from './failure.ts'
+import { journeyOf } from './journey.ts'
 import { ATTR_SYSTEM, ATTR_SYSTEM_NAME } from './semconv.ts'
 import type { Failure } from './settle.ts'
 import type { Telemetry } from './telemetry.ts'
@@ -14,20 +15,28 @@ export interface TelemetryEvent {
   /** How long it took, ms, where it is known. */
   readonly durationMs?: number | undefined
   readonly attributes: Attributes
+  /**
+   * True if a call of the application made it happen, so that the active span is its own. Else only a handler's span counts
+   * as that: in a client's own loops whatever was active when it was started still is.
+   */
+  readonly called?: boolean | undefined
   readonly failure?: Failure | undefined
 }
 
 /**
- * Records an event: on the span that is active if it happens within one, as a commit that a handler makes does; else as a
- * root span of its own that is ended at once, so that nothing can be left open by an event that never comes. Never throws.
+ * Records an event: on the span within which it happens, as a commit that a handler makes does; else, and if it is a
+ * failure, as a span of its own that is ended at once, so that nothing can be left open by an event that never comes. Never
+ * throws.
  */
 export function recordEvent(telemetry: Telemetry, event: TelemetryEvent): void {
   const signals = telemetry.signals()
   if (signals === undefined) return
   safely(telemetry.log, 'recording an event', undefined, () => {
-    const active = trace.getSpan(contextApi.active())
-    if (active?.isRecording() === true && event.failure === undefined) {
-      active.addEvent(event.name, event.attributes)
+    const current = contextApi.active()
+    const around = event.called === true || journeyOf(current) !== undefined ? current : ROOT_CONTEXT
+    const span = trace.getSpan(around)
+    if (span?.isRecording() === true && event.failure === undefined) {
+      span.addEvent(event.name, event.attributes)
       return
     }
     const { system } = telemetry.scope
@@ -36,12 +45,8 @@ export function recordEvent(telemetry: Telemetry, event: TelemetryEvent): void {
     const end = Date.now()
     const startTime = new Date(end - (event.durationMs ?? 0))
     const name = event.subject === undefined ? event.name : `${event.name} ${event.subject}`
-    const span = signals.tracer.startSpan(
-      name,
-      { kind: SpanKind.INTERNAL, attributes, startTime },
-      ROOT_CONTEXT,
-    )
-    recordFailure(span, event)
-    span.end(new Date(end))
+    const own = signals.tracer.startSpan(name, { kind: SpanKind.INTERNAL, attributes, startTime }, around)
+    recordFailure(own, event)
+    own.end(new Date(end))
   })
 }

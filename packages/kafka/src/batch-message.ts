@@ -1,4 +1,4 @@
-import type { ProcessingBatch } from '@waybill/core/adapter'
+import type { HandledMessage, ProcessingBatch } from '@waybill/core/adapter'
 
 interface Place {
   readonly batch: ProcessingBatch
@@ -11,6 +11,12 @@ const places = new WeakMap<object, Place>()
 /** Remembers where the messages of a batch belong. */
 export function register(messages: readonly object[], batch: ProcessingBatch): void {
   messages.forEach((message, index) => places.set(message, { batch, index }))
+}
+
+/** What is known of a message that is or was part of a batch. */
+export function aboutMessage(message: object): HandledMessage | undefined {
+  const place = places.get(message)
+  return place?.batch.about(place.index)
 }
 
 /**

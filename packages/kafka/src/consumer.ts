@@ -1,4 +1,5 @@
 import {
+  createLagGauge,
   createTelemetry,
   isAutoInstrumented,
   isPatched,
@@ -7,38 +8,26 @@ import {
   safely,
   uninstrumented,
   WaybillTypeError,
-  type TelemetryOptions,
+  type Telemetry,
 } from '@waybill/core/adapter'
+import { listener } from './client-events.ts'
+import { recordConsumerEvents } from './consumer-events.ts'
 import { createDeliveries } from './deliveries.ts'
 import { eachBatch, eachMessage, type Consuming, type Handler } from './handler.ts'
-import { identify } from './identity.ts'
+import { askClient, identify } from './identity.ts'
+import { CONSUMER_CHECKS, HANDLER_CHECKS, type ConsumerOptions, type HandlerMeta } from './options.ts'
+import { createPartitions } from './partitions.ts'
+import { passes, recordDescriber } from './record.ts'
 import type { BatchPayload, KafkaConsumer, MessagePayload } from './types.ts'
 import { VERSION } from './version.ts'
 
 const SCOPE = { packageName: '@waybill/kafka', version: VERSION, system: 'kafka' } as const
-
-/** Options of `traceConsumer`. */
-export interface ConsumerOptions extends TelemetryOptions {
-  /** The consumer group, for clients that do not tell it. kafkajs does, and what it tells is used. */
-  readonly group?: string
-}
-
-/** Options of `traceHandler`. */
-export interface HandlerMeta extends TelemetryOptions {
-  /** The consumer group. Default: not given. */
-  readonly group?: string
-  /** The consumer's client id. Default: not given. */
-  readonly clientId?: string
-}
 
 interface RunConfig {
   readonly eachMessage?: unknown
   readonly eachBatch?: unknown
   readonly eachBatchAutoResolve?: unknown
 }
-
-const isText = (value: unknown): string | undefined =>
-  typeof value === 'string' && value !== '' ? undefined : 'a non-empty string'
 
 // A handler that is traced already must not get a second span from the consumer that it is given to.
 const traced = new WeakSet<Handler>()
@@ -58,7 +47,7 @@ const traced = new WeakSet<Handler>()
  */
 export function traceConsumer<C extends KafkaConsumer>(consumer: C, options?: ConsumerOptions): C {
   const scope = { ...SCOPE, functionName: 'traceConsumer' }
-  const telemetry = createTelemetry(scope, options, { group: isText })
+  const telemetry = createTelemetry(scope, options, CONSUMER_CHECKS)
   const run = (consumer as Partial<KafkaConsumer> | null | undefined)?.run
   if (typeof run !== 'function') {
     throw new WaybillTypeError(
@@ -69,19 +58,59 @@ export function traceConsumer<C extends KafkaConsumer>(consumer: C, options?: Co
     )
   }
   if (isPatched(consumer, 'run')) return consumer
-  const deliveries = createDeliveries()
-  const identity = identify(consumer, 'consumer', telemetry.log, deliveries.rejoined)
-  identity.group = options?.group
+  const consuming = consumingOf(consumer, telemetry, options)
   if (isAutoInstrumented(run)) reportAutoInstrumented(telemetry.log, '@opentelemetry/instrumentation-kafkajs')
   // That instrumentation starts its span on the root context, where suppression does not reach: its method is left out.
   const original = uninstrumented(run).bind(consumer) as (...args: unknown[]) => Promise<unknown>
   patchMethod(consumer as unknown as { run: typeof original }, 'run', () => (config, ...rest) => {
-    const copy = safely(telemetry.log, 'wrapping the handlers', config, () =>
-      withTracing({ telemetry, deliveries, identity }, config),
-    )
+    const copy = safely(telemetry.log, 'wrapping the handlers', config, () => withTracing(consuming, config))
     return original(copy, ...rest)
   })
   return consumer
+}
+
+/** What the handlers of this consumer are to know, from what it tells. */
+function consumingOf(consumer: object, telemetry: Telemetry, options: ConsumerOptions = {}): Consuming {
+  const { log } = telemetry
+  const [deliveries, partitions] = [createDeliveries(), createPartitions()]
+  const identity = identify(consumer, 'consumer', log)
+  identity.group = options.group
+  const gauge = createLagGauge(telemetry, () => partitions.lags(identity.group))
+  const begin = (topic: unknown, partition: unknown, lag: unknown, begun?: number): void => {
+    if (typeof topic !== 'string' || typeof partition !== 'number') return
+    if (!passes(options.topics, topic, log)) return
+    partitions.begin(topic, partition, lag, begun)
+    if (options.lag !== false) gauge.watch()
+  }
+  const listen = listener(consumer, log)
+  let tellsOfBatches = false
+  listen('consumer.start_batch_process', ({ topic, partition, offsetLag }) => {
+    tellsOfBatches = true
+    begin(topic, partition, offsetLag, telemetry.now())
+  })
+  listen('consumer.group_join', ({ memberAssignment }) => {
+    deliveries.rejoined(memberAssignment)
+    partitions.keep(memberAssignment)
+  })
+  listen('consumer.stop', () => {
+    partitions.keep({})
+    gauge.stop()
+  })
+  if (options.events === true) recordConsumerEvents(consumer, telemetry, identity)
+  return {
+    telemetry,
+    options,
+    deliveries,
+    partitions,
+    describeRecord: recordDescriber(options, log),
+    identity: () => {
+      askClient(consumer, identity)
+      return identity
+    },
+    begun: (batch) => {
+      if (!tellsOfBatches) begin(batch.topic, batch.partition, batch.offsetLag?.())
+    },
+  }
 }
 
 /** A copy, since the caller may pass the same object again after `stop`. */
@@ -113,7 +142,7 @@ export function traceHandler<P extends MessagePayload | BatchPayload, R>(
   meta?: HandlerMeta,
 ): (payload: P) => R {
   const scope = { ...SCOPE, functionName: 'traceHandler' }
-  const telemetry = createTelemetry(scope, meta, { group: isText, clientId: isText })
+  const telemetry = createTelemetry(scope, meta, HANDLER_CHECKS)
   if (typeof handler !== 'function') {
     throw new WaybillTypeError(
       scope,
@@ -123,8 +152,16 @@ export function traceHandler<P extends MessagePayload | BatchPayload, R>(
     )
   }
   if (!isUntraced(handler)) return handler
-  const identity = { group: meta?.group, clientId: meta?.clientId, server: {} }
-  const consuming = { telemetry, deliveries: createDeliveries(), identity }
+  const identity = { group: meta?.group, clientId: meta?.clientId, server: {}, headers: true }
+  const consuming: Consuming = {
+    telemetry,
+    options: meta ?? {},
+    deliveries: createDeliveries(),
+    partitions: createPartitions(),
+    describeRecord: recordDescriber(meta ?? {}, telemetry.log),
+    identity: () => identity,
+    begun: () => undefined,
+  }
   const [onMessage, onBatch] = [eachMessage(consuming, handler), eachBatch(consuming, handler, true)]
   const wrapped: Handler = function (payload, ...rest) {
     const isBatch = typeof payload === 'object' && payload !== null && 'batch' in payload

@@ -31,8 +31,8 @@ interface Seen {
 
 const FIRST: Delivery = { attempt: 1 }
 const REDELIVERED: Delivery = { unknown: 'redelivered' }
-// A replay belongs to now: a new trace that links the old one.
-const REPLAYED: Delivery = { unknown: 'replayed', relation: 'link' }
+/** A replay belongs to now: a new trace that links the old one. */
+export const REPLAYED: Delivery = { unknown: 'replayed', relation: 'link' }
 const NOTHING_KNOWN: Delivery = {}
 
 /** Starts with no message seen. */

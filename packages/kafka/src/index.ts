@@ -1,4 +1,13 @@
-export { traceConsumer, traceHandler, type ConsumerOptions, type HandlerMeta } from './consumer.ts'
+export { traceConsumer, traceHandler } from './consumer.ts'
+export { forwardMessage, type ForwardedMessage } from './forward.ts'
+export type {
+  ConsumerOptions,
+  HandlerMeta,
+  KafkaOptions,
+  ProducerOptions,
+  ReaderOptions,
+  RecordPlace,
+} from './options.ts'
 export { traceProducer } from './producer.ts'
 export { runMessage } from './batch-message.ts'
 export type {

@@ -15,10 +15,12 @@ import {
   WaybillTypeError,
   type SendResult,
   type Telemetry,
-  type TelemetryOptions,
 } from '@waybill/core/adapter'
-import { identify, type Identity } from './identity.ts'
+import { askClient, identify, isLibrdkafka, type Identity } from './identity.ts'
+import { PRODUCER_CHECKS, type ProducerOptions } from './options.ts'
+import { passes, recordDescriber } from './record.ts'
 import { isEntry, outgoingOf, placeOf, stampEntry } from './topic-entry.ts'
+import { recordTransactionEvents } from './transaction-events.ts'
 import type { KafkaProducer, KafkaSender, TopicEntry } from './types.ts'
 import { VERSION } from './version.ts'
 
@@ -43,15 +45,22 @@ type Call = (argument: unknown, ...rest: unknown[]) => Promise<unknown>
  * await producer.connect()
  * await producer.send({ topic: 'orders', messages: [{ value: 'one book' }] })
  */
-export function traceProducer<P extends KafkaProducer>(producer: P, options?: TelemetryOptions): P {
-  const telemetry = createTelemetry(SCOPE, options)
+export function traceProducer<P extends KafkaProducer>(producer: P, options?: ProducerOptions): P {
+  const telemetry = createTelemetry(SCOPE, options, PRODUCER_CHECKS)
   const given = producer as Partial<KafkaProducer> | null | undefined
   if (typeof given?.send !== 'function' || typeof given.sendBatch !== 'function') {
     throw new WaybillTypeError(SCOPE, 'a kafkajs producer', producer, 'Pass what kafka.producer() gives you.')
   }
   if (isPatched(producer, 'send')) return producer
-  const identity = identify(producer, 'producer', telemetry.log)
-  traceSender(telemetry, producer, identity)
+  const sending: SendingClient = {
+    telemetry,
+    options: options ?? {},
+    identity: identify(producer, 'producer', telemetry.log),
+    stampsEarly: isLibrdkafka(producer),
+    describeRecord: recordDescriber(options ?? {}, telemetry.log),
+    client: producer,
+  }
+  traceSender(sending, producer)
   if (typeof given.transaction === 'function') {
     // That instrumentation hides its hold on a transaction's methods: its own method is left out.
     const original = uninstrumented(given.transaction).bind(producer) as Call
@@ -59,7 +68,8 @@ export function traceProducer<P extends KafkaProducer>(producer: P, options?: Te
       const transaction = await original(...args)
       // kafkajs answers with an object of its own, Confluent's client with the producer itself.
       safely(telemetry.log, 'tracing a transaction', undefined, () => {
-        traceSender(telemetry, transaction as KafkaSender, identity)
+        traceSender(sending, transaction as KafkaSender)
+        if (options?.events === true) recordTransactionEvents(transaction as object, telemetry)
       })
       return transaction
     })
@@ -67,50 +77,68 @@ export function traceProducer<P extends KafkaProducer>(producer: P, options?: Te
   return producer
 }
 
-function traceSender(telemetry: Telemetry, sender: KafkaSender, identity: Identity): void {
+/** What the sends of one client share. */
+interface SendingClient {
+  readonly telemetry: Telemetry
+  readonly options: ProducerOptions
+  readonly identity: Identity
+  readonly stampsEarly: boolean
+  readonly describeRecord: ReturnType<typeof recordDescriber>
+  readonly client: object
+}
+
+function traceSender(client: SendingClient, sender: KafkaSender): void {
   if (isPatched(sender, 'send')) return
   const methods = sender as unknown as { send: Call; sendBatch: Call }
   const instrumented = isAutoInstrumented(methods.send)
-  if (instrumented) reportAutoInstrumented(telemetry.log, '@opentelemetry/instrumentation-kafkajs')
-  const calling: Calling = { telemetry, identity, instrumented }
+  if (instrumented) reportAutoInstrumented(client.telemetry.log, '@opentelemetry/instrumentation-kafkajs')
   // Confluent's sendBatch hands each entry of our copy to send().
   const ours = new WeakSet<object>()
   patchMethod(methods, 'send', (original) => (record, ...rest) => {
     if (!isEntry(record) || ours.has(record)) return original(record, ...rest)
-    return traced(calling, [record], (copies) => original(copies?.[0] ?? record, ...rest))
+    return traced(client, instrumented, [record], (copies) => original(copies?.[0] ?? record, ...rest))
   })
   patchMethod(methods, 'sendBatch', (original) => (batch, ...rest) => {
     const entries = (batch as { topicMessages?: unknown } | null | undefined)?.topicMessages
     if (!Array.isArray(entries) || !entries.every(isEntry)) return original(batch, ...rest)
-    return traced(calling, entries, (copies) => {
-      for (const copy of copies ?? []) ours.add(copy)
+    return traced(client, instrumented, entries, (copies) => {
+      for (const copy of copies ?? []) if (!entries.includes(copy)) ours.add(copy)
       return original(copies === undefined ? batch : { ...(batch as object), topicMessages: copies }, ...rest)
     })
   })
 }
 
-interface Calling {
-  readonly telemetry: Telemetry
-  readonly identity: Identity
-  readonly instrumented: boolean
-}
-
 /** One call of the client, a span for each topic entry. `call` gets the copies to send, or nothing if no SDK is registered. */
 function traced<T>(
-  { telemetry, identity, instrumented }: Calling,
+  { telemetry, options, identity, stampsEarly, describeRecord, client }: SendingClient,
+  instrumented: boolean,
   entries: readonly TopicEntry[],
   call: (copies: readonly TopicEntry[] | undefined) => T,
 ): T {
   const { log } = telemetry
-  const sendings = entries.map((entry) => beginSend(telemetry, outgoingOf(entry)))
+  const sendings = entries.map((entry) => {
+    const { topic } = entry
+    if (!passes(options.topics, topic, log)) return undefined
+    return beginSend(telemetry, {
+      ...outgoingOf(entry, describeRecord),
+      createSpans: options.messageSpans,
+      inject: identity.headers && passes(options.headers, topic, log),
+    })
+  })
   if (sendings.every((sending) => sending === undefined)) return call(undefined)
   const copies = entries.map((entry, i) =>
-    safely(log, 'stamping messages', entry, () => stampEntry(entry, sendings[i])),
+    safely(log, 'stamping messages', entry, () =>
+      stampEntry(entry, sendings[i], {
+        stampsEarly,
+        describeRecord: options.messageSpans ? describeRecord : undefined,
+      }),
+    ),
   )
   const context = (sendings.length === 1 ? sendings[0]?.context : undefined) ?? contextApi.active()
   return settle(
     () => contextApi.with(instrumented ? suppressed(context) : context, () => call(copies)),
     (failure, answer) => {
+      askClient(client, identity)
       for (const [i, sending] of sendings.entries()) {
         const result = safely<SendResult>(log, 'reading the answer to a send', { failure }, () => {
           const attributes = clientAttributes(identity)

@@ -17,6 +17,7 @@ export interface KafkaConsumer {
 /** A record as it is delivered. */
 export interface KafkaMessage {
   readonly offset: string
+  readonly key?: unknown
   readonly value?: unknown
   /** Epoch ms as text: when the producer wrote the record, or when the broker stored it; see `timestampType`. */
   readonly timestamp?: string
@@ -38,6 +39,8 @@ export interface BatchPayload {
     readonly topic: string
     readonly partition: number
     readonly messages: readonly KafkaMessage[]
+    /** How many messages come after this batch, as text. */
+    offsetLag?(): string | null
   }
 }
 

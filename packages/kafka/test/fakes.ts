@@ -39,17 +39,20 @@ interface RunConfig {
 
 /** A consumer that keeps the configuration it was run with, and emits events as kafkajs does. */
 export function fakeConsumer() {
-  const listeners = new Map<string, (event: object) => void>()
+  const listeners = new Map<string, Set<(event: object) => void>>()
   let config: RunConfig | undefined
   return {
     get config() {
       return config
     },
     on: (event: string, listener: (event: object) => void) => {
-      listeners.set(event, listener)
-      return () => listeners.delete(event)
+      const added = listeners.get(event) ?? new Set()
+      listeners.set(event, added.add(listener))
+      return () => added.delete(listener)
     },
-    emit: (event: string, payload?: unknown) => listeners.get(event)?.({ type: event, payload }),
+    emit: (event: string, payload?: unknown) => {
+      for (const listener of listeners.get(event) ?? []) listener({ type: event, payload })
+    },
     run: (given?: RunConfig): Promise<void> => {
       config = given
       return Promise.resolve()
