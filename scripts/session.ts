@@ -4,6 +4,7 @@ import os from 'node:os'
 import { interruptCommands, run } from './command.ts'
 import { whenParentIsGone } from './parent.mjs'
 import { type PreparedBrokers, prepareBrokers } from './prepare/brokers.ts'
+import { confluentClient } from './prepare/confluent-client.ts'
 import { ProcessGroup } from './process-group.ts'
 import { step } from './step.mjs'
 import { root } from './toolchain.mjs'
@@ -34,7 +35,7 @@ function interrupt(signal: NodeJS.Signals): void {
 let brokers: PreparedBrokers | undefined
 try {
   const [dependencies, prepared] = await Promise.allSettled([
-    installDependencies(),
+    installDependencies().then(prepareClients),
     prepareBrokers(process.env),
   ])
   if (prepared.status === 'fulfilled') brokers = prepared.value
@@ -51,6 +52,13 @@ try {
 } finally {
   await brokers?.close()
   if (interrupted !== undefined) process.exitCode = 128 + os.constants.signals[interrupted.signal]
+}
+
+/** A client that is not from npm alone: only the tests need it, and of those only Kafka's. */
+async function prepareClients(): Promise<void> {
+  const words = args.filter((arg) => !arg.startsWith('-'))
+  if (name === 'test' && (words.length === 0 || words.some((word) => word.includes('kafka'))))
+    await confluentClient()
 }
 
 async function installDependencies(): Promise<void> {

@@ -1,25 +1,33 @@
 import { randomUUID } from 'node:crypto'
 import {
   Kafka,
-  logLevel,
+  type Admin,
   type Consumer,
   type ConsumerRunConfig,
   type EachMessageHandler,
   type KafkaConfig,
   type Producer,
 } from 'kafkajs'
+import { configOf, kafkajs, type ClientLibrary } from './clients.ts'
 
 /** Clients, topics and a group on a shared broker that `close` takes away again. */
 export interface KafkaScratch {
   readonly config: KafkaConfig
+  /** Another one after each `release`. */
   readonly groupId: string
-  /** Makes a topic with one partition; `LogAppendTime` has the broker stamp the records by its own clock. */
-  readonly topic: (timestampType?: 'CreateTime' | 'LogAppendTime') => Promise<string>
+  readonly admin: Admin
+  /** kafkajs, for clients with settings of their own. */
+  readonly kafka: Kafka
+  /** Makes a topic; `LogAppendTime` has the broker stamp the records by its own clock. */
+  readonly topic: (timestampType?: 'CreateTime' | 'LogAppendTime', partitions?: number) => Promise<string>
   readonly producer: (
     trace?: (producer: Producer) => Producer,
     config?: { transactionalId: string },
   ) => Promise<Producer>
-  readonly consumer: (trace?: (consumer: Consumer) => Consumer) => Promise<Consumer>
+  readonly consumer: (
+    trace?: (consumer: Consumer) => Consumer,
+    config?: { autoCommit?: boolean; groupId?: string },
+  ) => Promise<Consumer>
   /** Connects a client, and has `close` disconnect it. */
   readonly connected: <C extends Producer | Consumer>(client: C) => Promise<C>
   /** Subscribes and runs from the first record; settles when the group is joined. A function is for `eachMessage`. */
@@ -28,20 +36,22 @@ export interface KafkaScratch {
     topic: string,
     run: EachMessageHandler | ConsumerRunConfig,
   ) => Promise<void>
+  /** Disconnects the clients; topics and groups stay until `close`, which is slow. */
+  readonly release: () => Promise<void>
   readonly close: () => Promise<void>
 }
 
-export async function kafkaScratch(url: string): Promise<KafkaScratch> {
-  // kafkajs takes other defaults for retries where NODE_ENV is 'test'.
-  const config = {
-    brokers: [url],
-    logLevel: logLevel.NOTHING,
-    retry: { initialRetryTime: 20, retries: 8 },
-  }
+/** @param library whose producers and consumers; topics are made by kafkajs in any case */
+export async function kafkaScratch(url: string, library: ClientLibrary = kafkajs): Promise<KafkaScratch> {
+  const config = configOf(url)
   const kafka = new Kafka(config)
   const admin = kafka.admin()
-  const groupId = `group-${randomUUID()}`
-  const [clients, topics]: [{ disconnect: () => Promise<void> }[], string[]] = [[], []]
+  let groupId = `group-${randomUUID()}`
+  const [clients, topics, groups]: [{ disconnect: () => Promise<void> }[], string[], Set<string>] = [
+    [],
+    [],
+    new Set([groupId]),
+  ]
   await admin.connect()
 
   async function connected<C extends Producer | Consumer>(client: C): Promise<C> {
@@ -49,32 +59,43 @@ export async function kafkaScratch(url: string): Promise<KafkaScratch> {
     await client.connect()
     return client
   }
+  async function release(): Promise<void> {
+    await Promise.all(clients.splice(0).map((client) => client.disconnect()))
+    groupId = `group-${randomUUID()}`
+    groups.add(groupId)
+  }
   return {
     config,
     connected,
-    groupId,
-    topic: async (timestampType = 'CreateTime') => {
+    get groupId() {
+      return groupId
+    },
+    admin,
+    kafka,
+    topic: async (timestampType = 'CreateTime', numPartitions = 1) => {
       const topic = `topic-${randomUUID()}`
       topics.push(topic)
       const configEntries = [{ name: 'message.timestamp.type', value: timestampType }]
-      await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }] })
+      await admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: true })
       return topic
     },
-    producer: (trace = (producer) => producer, config) => connected(trace(kafka.producer(config))),
-    consumer: (trace = (consumer) => consumer) =>
-      connected(trace(kafka.consumer({ groupId, maxWaitTimeInMs: 50 }))),
-    run: async (consumer, topic, run) => {
-      await consumer.subscribe({ topic, fromBeginning: true })
-      const joined = Promise.withResolvers<unknown>()
-      const forget = consumer.on('consumer.group_join', joined.resolve)
-      await consumer.run(typeof run === 'function' ? { eachMessage: run } : run)
-      await joined.promise
-      forget()
+    producer: (trace = (producer) => producer, config) => connected(trace(library.producer(url, config))),
+    consumer: (trace = (consumer) => consumer, config = {}) => {
+      groups.add(config.groupId ?? groupId)
+      return connected(trace(library.consumer(url, { groupId, ...config })))
     },
+    run: async (consumer, topic, run) => {
+      await consumer.subscribe({ topic, ...(library === kafkajs && { fromBeginning: true }) })
+      const joined = library.joining(consumer)
+      await consumer.run(typeof run === 'function' ? { eachMessage: run } : run)
+      await joined
+    },
+    release,
     close: async () => {
-      for (const client of clients) await client.disconnect()
-      const { groups } = await admin.listGroups()
-      if (groups.some((group) => group.groupId === groupId)) await admin.deleteGroups([groupId])
+      await release()
+      const there = (await admin.listGroups()).groups.map((group) => group.groupId)
+      const ours = there.filter((id) => groups.has(id))
+      if (ours.length > 0) await admin.deleteGroups(ours)
       await admin.deleteTopics({ topics })
       await admin.disconnect()
     },
