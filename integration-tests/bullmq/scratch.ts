@@ -53,7 +53,7 @@ export function bullmqScratch(backend: Backend | string): BullmqScratch {
       keep(new FlowProducer(withTelemetry(telemetry), factory as never) as unknown as FlowProducer),
     async queueEvents() {
       const queueEvents = keep(
-        new QueueEvents(name, { connection, lastEventId: '0-0' }, factory as never) as unknown as QueueEvents,
+        new QueueEvents(name, { connection, lastEventId: '0' }, factory as never) as unknown as QueueEvents,
       )
       await queueEvents.waitUntilReady()
       return queueEvents

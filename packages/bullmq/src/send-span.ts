@@ -12,7 +12,7 @@ import {
 import { nextNode, type KnownNode } from './flow.ts'
 import type { Internals } from './internals.ts'
 import { withMetadata } from './metadata.ts'
-import { takeCall, type Call } from './queue-aware.ts'
+import { takeCall, type BulkJob, type Call } from './queue-aware.ts'
 import { serverAttributes } from './server.ts'
 import type { BullmqSpan } from './types.ts'
 
@@ -58,15 +58,20 @@ export function sendSpan(internals: Internals, operation: string): BullmqSpan | 
       destination: { name: queue },
       op: node?.op ?? known?.op,
       fanOut: fanOut > options.maxFanOut ? fanOut : undefined,
+      createSpans: call?.jobs !== undefined,
       details: () => serverAttributes(call?.queue.opts.connection),
     })
-    return sending === undefined ? context : contextFor(sending, node)
+    if (sending === undefined) return context
+    for (const job of call?.jobs ?? []) stampJob(sending, job)
+    return contextFor(sending, node)
   }
 
   function contextFor(sending: Sending, node: KnownNode | undefined): Context {
     const quiet = options.suppressRedis ? suppressed(sending.context) : sending.context
     const below = node === undefined ? quiet : node.below(quiet)
-    return known?.writes ? withMetadata(below, () => sending.stamp().fields) : below
+    return known?.writes && call?.jobs === undefined
+      ? withMetadata(below, () => sending.stamp().fields)
+      : below
   }
 
   return {
@@ -92,6 +97,16 @@ export function sendSpan(internals: Internals, operation: string): BullmqSpan | 
       })
     },
   }
+}
+
+/** Of metadata that is there already `addBulk` keeps it, the application's own as ours. */
+function stampJob(sending: Sending, { name, opts }: BulkJob): void {
+  if (opts === undefined || opts.telemetry?.metadata || opts.telemetry?.omitContext) return
+  const { fields } = sending.stamp(undefined, undefined, {
+    messageId: textOf(opts.jobId),
+    details: () => (typeof name === 'string' ? { [JOB_NAME]: name } : {}),
+  })
+  opts.telemetry = { ...opts.telemetry, metadata: JSON.stringify(fields) }
 }
 
 function attributesOf(told: Attributes, call: Call | undefined): Attributes {
