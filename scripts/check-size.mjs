@@ -9,6 +9,8 @@ import { root } from './toolchain.mjs'
 
 /** In bytes. Readability comes first, but nobody is to pay for what was added unawares. */
 const BUDGET = 10_240
+/** Packages that are more than an adapter. */
+const LARGER = new Map([['@waybill/redis-streams', 14_336]]) // a consumer with claims and dead letters
 
 const packages = fs
   .readdirSync(path.join(root, 'packages'))
@@ -27,13 +29,16 @@ for (const { folder, manifest } of packages) {
   const entry = path.join(folder, manifest.exports['.'].default)
   const own = await sizeOf(entry, /^[./]/)
   const ofCore = (await sizeOf(entry, /^([./]|@waybill\/)/)) - own
-  const fits = Math.max(own, ofCore) <= BUDGET
+  const budget = LARGER.get(manifest.name) ?? BUDGET
+  const fits = own <= budget && ofCore <= BUDGET
   if (!fits) over++
   const verdict = (fits ? 'ok' : 'too large').padEnd(11)
   console.log(`${verdict}${manifest.name.padEnd(24)} ${inKilobytes(own)} ${inKilobytes(ofCore)}`)
 }
 if (over > 0) {
-  console.error(`The budget is ${BUDGET / 1024} kB of own code, and as much of core, minified and gzipped.`)
+  console.error(
+    `The budget is ${BUDGET / 1024} kB of own code, if nothing else is said here, and as much of core, minified and gzipped.`,
+  )
   process.exitCode = 1
 }
 

@@ -1,9 +1,16 @@
 import type { ContextProbe, ContextVerdict } from '@waybill/core/testing'
+import { inject } from 'vitest'
+
+const broker = inject('brokers').redis
+/** Empty where there is none: then the cases that need it are skipped. */
+export const redisUrl = 'url' in broker ? broker.url : ''
 
 /** One way of handing work on, what becomes of context there, and what mends it. */
 export interface Case {
   readonly name: string
   readonly verdict: ContextVerdict['verdict']
+  /** Default false. */
+  readonly needsRedis?: boolean
   readonly scenario: (probe: ContextProbe) => unknown
   readonly mended?: {
     readonly by: string

@@ -4,12 +4,13 @@ import { bindContext, runDetached } from '@waybill/core'
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import type { ContextProbe } from '@waybill/core/testing'
-import { asEach, settled, type Case } from './case.ts'
+import { asEach, redisUrl, settled, type Case } from './case.ts'
 
 /** Clients of a server: what comes back over a connection that somebody else has opened. */
 export const connectionCases: readonly Case[] = [
   {
     name: 'ioredis, awaited',
+    needsRedis: true,
     verdict: 'right',
     scenario: (probe) =>
       withRedis(probe, (redis) =>
@@ -21,6 +22,7 @@ export const connectionCases: readonly Case[] = [
   },
   {
     name: 'ioredis, node callback',
+    needsRedis: true,
     verdict: 'right',
     scenario: (probe) =>
       withRedis(probe, (redis) =>
@@ -33,6 +35,7 @@ export const connectionCases: readonly Case[] = [
   },
   {
     name: 'ioredis, callback of a pipeline',
+    needsRedis: true,
     verdict: 'right',
     scenario: (probe) =>
       withRedis(probe, (redis) =>
@@ -88,12 +91,14 @@ export const connectionCases: readonly Case[] = [
   },
   {
     name: 'an XREAD BLOCK loop that was started inside a span',
+    needsRedis: true,
     verdict: 'wrong',
     scenario: (probe) => streamLoop(probe, (start) => start()),
     mended: { by: 'runDetached', scenario: (probe) => streamLoop(probe, runDetached) },
   },
   {
     name: "a subscriber's 'message' listener, subscribed inside a span",
+    needsRedis: true,
     verdict: 'wrong',
     scenario: (probe) => subscription(probe, (start) => start()),
     mended: { by: 'runDetached', scenario: (probe) => subscription(probe, runDetached) },
@@ -106,7 +111,7 @@ type Start = <T>(start: () => T) => T
 const NOBODY = 'nobody'
 
 async function withRedis(probe: ContextProbe, use: (redis: Redis) => Promise<unknown>): Promise<void> {
-  const redis = probe.as('boot', () => new Redis(String(process.env['REDIS_URL'])))
+  const redis = probe.as('boot', () => new Redis(redisUrl))
   try {
     await use(redis)
   } finally {

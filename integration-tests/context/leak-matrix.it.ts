@@ -2,6 +2,7 @@ import { context, trace } from '@opentelemetry/api'
 import { contextVerdict } from '@waybill/core/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { installSdk, type TestTelemetry } from '../telemetry.ts'
+import { redisUrl } from './case.ts'
 import { connectionCases } from './connections.ts'
 import { emitterCases } from './emitters.ts'
 import { languageCases } from './language.ts'
@@ -34,12 +35,13 @@ describe('whose context is active where the work is done', () => {
     expect(new Set(cases.map(({ name }) => name)).size).toBe(45)
   })
 
-  for (const { name, verdict, scenario, mended } of cases) {
-    test(`agents-24: ${name}: ${verdict}`, async () => {
+  for (const { name, verdict, scenario, mended, needsRedis = false } of cases) {
+    const check = test.skipIf(needsRedis && redisUrl === '')
+    check(`agents-24: ${name}: ${verdict}`, async () => {
       expect(await contextVerdict(scenario)).toMatchObject({ verdict })
     })
     if (mended === undefined) continue
-    test(`agents-24: ${name}: right with ${mended.by}`, async () => {
+    check(`agents-24: ${name}: right with ${mended.by}`, async () => {
       const { verdict: now, marks } = await contextVerdict(mended.scenario)
       // A loop belongs to nobody: there the right context is none.
       const detached = marks.every(({ owner, active }) => owner === 'nobody' && active === undefined)

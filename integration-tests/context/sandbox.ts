@@ -4,19 +4,20 @@ import { fileURLToPath } from 'node:url'
 import { extract } from '@waybill/core'
 import type { ContextProbe } from '@waybill/core/testing'
 import { Queue, Worker } from 'bullmq'
-import type { Case } from './case.ts'
+import { redisUrl, type Case } from './case.ts'
 
 /** BullMQ's processors in a process or a thread of their own; what mends them is in the tests of its adapter. */
 export const sandboxCases: readonly Case[] = [
   {
     name: "BullMQ's sandboxed processor",
     verdict: 'lost',
+    needsRedis: true,
     scenario: (probe) => sandboxed(probe),
   },
 ]
 
 async function sandboxed({ as, mark }: ContextProbe): Promise<void> {
-  const connection = { url: String(process.env['REDIS_URL']) }
+  const connection = { url: redisUrl }
   const name = `context-${randomUUID()}`
   const queue = new Queue(name, { connection })
   const file = fileURLToPath(new URL('child/processor.cjs', import.meta.url))
