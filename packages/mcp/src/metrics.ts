@@ -16,6 +16,8 @@ const MAX_NAMES = 500
 export interface Instruments {
   readonly operation: Readonly<Record<Role, Histogram<Attributes>>>
   readonly session: Readonly<Record<Role, Histogram<Attributes>>>
+  /** Names that the other side chose, up to a number: every one of them is a series for as long as the process lives. */
+  readonly bounded: (name: string) => string
 }
 
 /** `client` sends a request, `server` receives it; either end of a connection is both. */
@@ -42,13 +44,14 @@ export function instrumentsOf({ meter }: Signals): Instruments {
         client: seconds(METRIC_CLIENT_SESSION, 'Duration of a session, as the client sees it.'),
         server: seconds(METRIC_SERVER_SESSION, 'Duration of a session, as the server sees it.'),
       },
+      bounded: boundedNames(),
     }
     made.set(meter, instruments)
   }
   return instruments
 }
 
-/** Names that the other side chose, up to a number. */
+/** The names themselves, up to a number of them. */
 export function boundedNames(limit: number = MAX_NAMES): (name: string) => string {
   const names = new Set<string>()
   return (name) => {

@@ -17,7 +17,7 @@ type Connect = (transport: McpTransport, ...rest: unknown[]) => Promise<unknown>
  * await client.connect(transport)
  */
 export function traceMcp<P extends McpPeer>(peer: P, options?: McpOptions): P {
-  const settings = resolveSettings('traceMcp', options)
+  const settings = settingsOf(options)
   const protocol = protocolOf(peer)
   if (protocol === undefined) {
     throw new WaybillTypeError(
@@ -35,6 +35,17 @@ export function traceMcp<P extends McpPeer>(peer: P, options?: McpOptions): P {
   const { transport } = protocol as { readonly transport?: McpTransport | undefined }
   if (transport !== undefined) attach(settings, transport)
   return peer
+}
+
+/** Servers are often made for one request each: what all of them share is made once. */
+const known = new WeakMap<McpOptions, Settings>()
+const NO_OPTIONS: McpOptions = Object.freeze({})
+
+function settingsOf(options: McpOptions = NO_OPTIONS): Settings {
+  const settings = known.get(options) ?? resolveSettings('traceMcp', options)
+  // Only what could be checked gets here, so it is an object.
+  known.set(options, settings)
+  return settings
 }
 
 function attach(settings: Settings, transport: McpTransport): void {

@@ -1,10 +1,10 @@
 import { context as contextApi } from '@opentelemetry/api'
 import { safely, settle, WaybillTypeError } from '@waybill/core/adapter'
-import { boundedNames } from './metrics.ts'
 import { resolveSettings, type McpOptions } from './options.ts'
+import { handledIn, type Arrival } from './origin.ts'
 import { outcomeOf, outcomeOfError } from './outcome.ts'
 import { recordOf, type RequestFacts } from './request.ts'
-import { beginServing, handledIn, type Arrival } from './served.ts'
+import { beginServing } from './server-span.ts'
 import type { Meta } from './meta.ts'
 
 /** What `traceTool` is told about a tool. */
@@ -27,14 +27,13 @@ export function traceTool<H extends (...args: never[]) => unknown>(handler: H, m
   const settings = resolveSettings('traceTool', options)
   const { telemetry } = settings
   const facts: RequestFacts = { method: 'tools/call', name }
-  const boundedName = boundedNames()
   const traced = function (this: unknown, ...args: unknown[]): unknown {
     const call = (): unknown => Reflect.apply(handler, this, args)
     const signals = telemetry.signals()
     if (signals === undefined || isTraced(facts)) return call()
     const serving = safely(telemetry.log, 'tracing a tool', undefined, () => {
       const arrival: Arrival = { facts, carriers: carriersIn(args), info: {} }
-      return beginServing(settings, signals, arrival, boundedName, () => ({}))
+      return beginServing(settings, signals, arrival)
     })
     if (serving === undefined) return call()
     return settle(

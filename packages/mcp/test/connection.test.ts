@@ -2,7 +2,7 @@ import { ROOT_CONTEXT } from '@opentelemetry/api'
 import { metricRecorder } from '@waybill/core/testing'
 import { traceMcp } from '@waybill/mcp'
 import { describe, expect, test } from 'vitest'
-import { openCalls } from '../src/calls.ts'
+import { openCalls } from '../src/open-calls.ts'
 import { connectionOf } from '../src/connection.ts'
 import { endpointOf } from '../src/endpoint.ts'
 import { boundedNames } from '../src/metrics.ts'
@@ -30,7 +30,7 @@ describe('a request that gets no response', () => {
     }
     expect(() => transport.send(request)).toThrow(error)
     expect(errors()).toEqual(['RangeError', 'RangeError'])
-    expect(connectionOf(transport)?.outgoing.size).toBe(0)
+    expect(connectionOf(transport)?.calls.size).toBe(0)
   })
 
   test('a stream of its own that ends without one, and what the SDK wants to know of that', async () => {

@@ -46,14 +46,14 @@ describe.each([
     telemetry.recorder.reset()
     const cancels = Array.from({ length: 1000 }, () => new AbortController())
     const calls = cancels.map(({ signal }) => call(signal).catch(() => 'cancelled'))
-    await vi.waitFor(() => expect(connectionOf(near)?.outgoing.size).toBe(1000))
-    expect(connectionOf(far)?.incoming.size).toBe(1000)
+    await vi.waitFor(() => expect(connectionOf(near)?.calls.size).toBe(1000))
+    expect(connectionOf(far)?.serves.size).toBe(1000)
     for (const cancel of cancels) cancel.abort('no longer wanted')
     expect(new Set(await Promise.all(calls))).toEqual(new Set(['cancelled']))
 
     for (const transport of [near, far]) {
-      expect(connectionOf(transport)?.outgoing.size).toBe(0)
-      expect(connectionOf(transport)?.incoming.size).toBe(0)
+      expect(connectionOf(transport)?.calls.size).toBe(0)
+      expect(connectionOf(transport)?.serves.size).toBe(0)
     }
     expect(telemetry.recorder.open).toEqual([])
     expect(telemetry.recorder.started).toBe(2000)

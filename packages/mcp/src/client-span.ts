@@ -16,7 +16,7 @@ import type { Settings } from './options.ts'
 import { outcomeAttributes, recordOutcome, type Outcome } from './outcome.ts'
 import { creationAttributes, factsOf, spanName, type RequestFacts } from './request.ts'
 import { ATTR_MCP_METHOD, ATTR_OPERATION, ATTR_TOOL_NAME, EXECUTE_TOOL } from './semconv.ts'
-import { handledIn } from './served.ts'
+import { handledIn } from './origin.ts'
 import type { McpMessage } from './types.ts'
 
 /** Who sends, and where to. */

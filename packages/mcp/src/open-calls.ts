@@ -21,6 +21,8 @@ export interface OpenCalls {
   add(id: unknown, call: OpenCall): void
   /** Takes a call out, to be ended by whoever takes it. */
   take(id: unknown): OpenCall | undefined
+  /** Takes a call out and ends it. */
+  end(id: unknown, outcome: Outcome): void
   endAll(outcome: Outcome): void
 }
 
@@ -37,6 +39,7 @@ export function openCalls(limit: number = MAX_OPEN): OpenCalls {
     },
     get: (id) => calls.get(id),
     take,
+    end: (id, outcome) => take(id)?.end(outcome),
     add(id, call) {
       take(id)?.end({ errorType: 'abandoned', description: 'another request has the same id' })
       if (calls.size >= limit) {
