@@ -35,6 +35,7 @@ describe.each(wirings.filter(({ revision }) => revision === '2025-11-25'))('$nam
       ids.push([toServer, toClient])
     }
     expect(runsSeen.size).toBe(8)
+    expect(spans.filter(({ attributes }) => attributes['error.type'] !== undefined)).toEqual([])
     // Both directions counted from the same start, so most ids were open in both.
     const [there, back] = [new Set(ids.map(([id]) => id)), new Set(ids.map(([, id]) => id))]
     expect([...there].filter((id) => back.has(id)).length).toBeGreaterThanOrEqual(6)

@@ -1,7 +1,12 @@
 import { SpanKind } from '@opentelemetry/api'
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { createMcpHandler } from '@modelcontextprotocol/server'
+import { traceTree } from '@waybill/core/testing'
+import { traceMcp } from '@waybill/mcp'
 import { describe, expect, test } from 'vitest'
 import { histogram } from '../telemetry.ts'
-import { inSpan, telemetryOfTest } from './telemetry-of-test.ts'
+import { makeServer2 } from './server-2.ts'
+import { inSpan, telemetryOfTest, traceOf } from './telemetry-of-test.ts'
 import { wirings } from './wirings.ts'
 
 describe.each(wirings)('$name', ({ name, wire, revision }) => {
@@ -92,6 +97,28 @@ describe.each(wirings)('$name', ({ name, wire, revision }) => {
     for (const session of sessions) expect(histogram(session).count).toBe(1)
     if (network !== 'pipe' && revision === '2025-11-25')
       expect(await of('mcp.server.session.duration')).toHaveLength(1)
+  })
+})
+
+describe('over HTTP without a session', () => {
+  const seen = telemetryOfTest()
+
+  test('no session is measured, though every request begins with the handshake of one', async () => {
+    const handler = createMcpHandler(() => traceMcp(makeServer2()))
+    const client = traceMcp(new Client({ name: 'agent', version: '1.0.0' }))
+    const fetchHere = (url: string | URL, init?: RequestInit) => handler.fetch(new Request(url, init))
+    await client.connect(
+      new StreamableHTTPClientTransport(new URL('http://localhost/'), { fetch: fetchHere }),
+    )
+    await inSpan('agent run', () => client.callTool({ name: 'search', arguments: { query: 'ships' } }))
+    await client.close()
+    await handler.close()
+    expect(traceTree(traceOf(seen.spans, 'agent run'))).toBe(
+      'agent run\n  tools/call search\n    tools/call search\n      look up ships',
+    )
+    expect(await seen.telemetry.series('mcp.server.operation.duration')).not.toEqual([])
+    expect(await seen.telemetry.series('mcp.server.session.duration')).toEqual([])
+    expect(await seen.telemetry.series('mcp.client.session.duration')).toEqual([])
   })
 })
 

@@ -72,8 +72,9 @@ describe.each([
     const counts = async (trace: <P extends McpPeer>(peer: P) => P) => {
       const { pair, server, client } = make()
       const [near, far] = pair
-      const seenThere = { messages: 0, closed: 0 }
+      const seenThere = { messages: 0, requests: 0, closed: 0 }
       near.onmessage = () => void seenThere.messages++
+      far.onmessage = () => void seenThere.requests++
       near.onclose = () => void seenThere.closed++
       await trace(server).connect(far as never)
       await trace(client).connect(near as never)
@@ -83,6 +84,9 @@ describe.each([
     }
     const bare = await counts((peer) => peer)
     expect(bare.messages).toBeGreaterThan(1)
+    expect(bare.requests).toBeGreaterThan(1)
+    seen.reset()
     expect(await counts((peer) => traceMcp(peer))).toEqual(bare)
+    expect(seen.named('tools/call search')).toHaveLength(2)
   })
 })

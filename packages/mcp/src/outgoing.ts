@@ -48,17 +48,14 @@ export function outgoing(connection: Connection, original: Send): Send {
     })
     if (calling === undefined) return original(message, options)
     const { id } = message
-    // Over HTTP, revision 2026-07-28 cancels by closing the stream of the request.
-    const signal = options?.requestSignal
-    const aborted = (): void => calls.end(id, { errorType: 'cancelled' })
-    signal?.addEventListener('abort', aborted, { once: true })
     calls.add(id, {
       facts: calling.facts,
       context: calling.caller,
-      end(outcome) {
-        signal?.removeEventListener('abort', aborted)
-        calling.end(outcome, known.attributes())
-      },
+      end: (outcome) => calling.end(outcome, known.attributes()),
+    })
+    // Over HTTP, revision 2026-07-28 cancels by closing the stream of the request.
+    options?.requestSignal?.addEventListener('abort', () => calls.end(id, { errorType: 'cancelled' }), {
+      once: true,
     })
     const failed = (error: unknown): never => {
       calls.end(id, outcomeOfError(error))

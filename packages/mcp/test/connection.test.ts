@@ -44,7 +44,7 @@ describe('a request that gets no response', () => {
     expect([told, errors()]).toEqual([1, ['connection_closed']])
   })
 
-  test('an abort of its own stream; nothing stays on the signal', async () => {
+  test('an abort of its own stream; none after the response', async () => {
     const { transport, errors } = await connected()
     const [first, second] = [new AbortController(), new AbortController()]
     await transport.send(request, { requestSignal: first.signal })
@@ -63,6 +63,18 @@ describe('a request that gets no response', () => {
     transport.onmessage?.({ id: 1, result: {} })
     expect(errors()).toEqual(['abandoned', undefined])
   })
+})
+
+test('agents-11: a transport that two peers took has one span a request', async () => {
+  const { transport, meterProvider } = await connected()
+  await traceMcp(fakePeer(), { meterProvider }).connect(transport)
+  transport.onmessage?.(request)
+  await transport.send({ id: 1, result: {} })
+  await transport.send(request)
+  transport.onmessage?.({ id: 1, result: {} })
+  expect(meterProvider.of('mcp.server.operation.duration')).toHaveLength(1)
+  expect(meterProvider.of('mcp.client.operation.duration')).toHaveLength(1)
+  expect(connectionOf(transport)?.serves.size).toBe(0)
 })
 
 test('open calls have a limit: the oldest is given up', () => {
