@@ -1,7 +1,10 @@
 /** The brokers that everything runs on. */
 export const brokerNames = ['redis', 'rabbitmq', 'kafka'] as const
-/** `redis-8.6`, besides, for what a Redis before 8.4 has not: `XREADGROUP … CLAIM`, and `XADD … IDMP` since 8.6. */
-export type BrokerName = (typeof brokerNames)[number] | 'redis-8.6'
+/**
+ * Besides, for the tests of one adapter: `redis-8.6` has `XREADGROUP … CLAIM` (8.4) and `XADD … IDMP`; `rabbitmq-3.10` is
+ * the oldest that is claimed to work.
+ */
+export type BrokerName = (typeof brokerNames)[number] | 'redis-8.6' | 'rabbitmq-3.10'
 
 /** How a broker came to be: named by an environment variable, run as a container, or as a child process. */
 export type Origin = 'url' | 'container' | 'native'

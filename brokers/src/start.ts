@@ -3,7 +3,7 @@ import { isEnding } from './ending.ts'
 import { untilReady } from './handshake/ready.ts'
 import { remedy } from './missing.ts'
 import type { Recipe } from './recipe/recipe.ts'
-import { oldestRecipes, recipes } from './recipe/recipes.ts'
+import { recipes } from './recipe/recipes.ts'
 
 export interface StartedBrokers {
   readonly brokers: Partial<Record<BrokerName, Broker>>
@@ -22,8 +22,6 @@ export interface StartOptions {
 export interface BrokerOptions extends Pick<StartOptions, 'urlTimeoutMs'> {
   /** One of its own, also where the environment names another: for what stops, cuts or fills it. Default: false. */
   readonly own?: boolean
-  /** The oldest release that is claimed to work; RabbitMQ only. Default: false. */
-  readonly oldest?: boolean
 }
 
 /**
@@ -74,10 +72,9 @@ const origins: Record<Origin, string> = {
  */
 export async function startBroker(
   name: BrokerName,
-  { urlTimeoutMs = 5_000, own = false, oldest = false }: BrokerOptions = {},
+  { urlTimeoutMs = 5_000, own = false }: BrokerOptions = {},
 ): Promise<Broker> {
-  const recipe = oldest ? oldestRecipes[name] : recipes[name]
-  if (recipe === undefined) throw new Error(`no oldest release of ${name} is known`)
+  const recipe = recipes[name]
   const given = own ? undefined : process.env[recipe.variable]
   if (given !== undefined && given !== '') return givenBroker(recipe, given, urlTimeoutMs)
   const reasons: string[] = []

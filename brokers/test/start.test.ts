@@ -50,11 +50,3 @@ test('nothing else is started in place of a URL where nobody answers', async () 
     /^AMQP_URL is set, but .*ECONNREFUSED/,
   )
 })
-
-test('the oldest release has a variable of its own, and is known of RabbitMQ only', async () => {
-  vi.stubEnv('AMQP_URL_OLDEST', 'amqp://127.0.0.1:1')
-  await expect(startBroker('rabbitmq', { oldest: true, urlTimeoutMs: 100 })).rejects.toThrow(
-    /^AMQP_URL_OLDEST is set, but/,
-  )
-  await expect(startBroker('kafka', { oldest: true })).rejects.toThrow('no oldest release of kafka')
-})

@@ -1,4 +1,4 @@
-import { oldestRecipes, recipes } from '../../brokers/src/recipe/recipes.ts'
+import { recipes } from '../../brokers/src/recipe/recipes.ts'
 import { run, succeeds } from '../command.ts'
 import { step } from '../step.mjs'
 import { buildImages, builtImagesAreHere } from './image-build.ts'
@@ -6,9 +6,7 @@ import { buildImages, builtImagesAreHere } from './image-build.ts'
 /** Our images answer to the official names behind this prefix, which Testcontainers puts in front of each name. */
 const PREFIX = 'local'
 
-const officialNames = [...Object.values(recipes), ...Object.values(oldestRecipes)].map(
-  (recipe) => recipe.container.image,
-)
+const officialNames = Object.values(recipes).map((recipe) => recipe.container.image)
 
 /** Has an image of each broker in the engine; resolves with the environment in which Testcontainers finds them. */
 export async function brokerImages(): Promise<NodeJS.ProcessEnv> {

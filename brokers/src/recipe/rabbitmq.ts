@@ -24,7 +24,8 @@ export const rabbitmq: Recipe = {
 /** Debian 12's release. It does not know the interceptor. */
 export const oldestRabbitmq: Recipe = {
   ...rabbitmq,
-  variable: 'AMQP_URL_OLDEST',
+  name: 'rabbitmq-3.10',
+  variable: 'AMQP_3_10_URL',
   container: {
     ...rabbitmq.container,
     image: 'rabbitmq:3.10',

@@ -9,7 +9,5 @@ export const recipes: Readonly<Record<BrokerName, Recipe>> = {
   rabbitmq,
   kafka,
   'redis-8.6': newerRedis,
+  'rabbitmq-3.10': oldestRabbitmq,
 }
-
-/** The oldest release that an adapter claims, where tests run on that one too. */
-export const oldestRecipes: Readonly<Partial<Record<BrokerName, Recipe>>> = { rabbitmq: oldestRabbitmq }
