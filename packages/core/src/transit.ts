@@ -81,9 +81,10 @@ export function transitOf(
     // Delivered before it was due: promoted by hand, and nobody tells when.
     return { kind: 'unknown', reason: 'rescheduled', age: Math.max(0, now - source.at) }
   }
-  const from = Math.max(source.at, eligibility.due ?? 0)
-  if (now < from) return { kind: 'skew', from, to: now }
   const first = eligibility.agedFrom && firstPlausible(eligibility.agedFrom, { sent, stamped }, now)
+  const at = notBefore(first?.at, source)
+  const from = Math.max(at, eligibility.due ?? 0)
+  if (now < from) return { kind: 'skew', from, to: now }
   return {
     kind: 'known',
     from,
@@ -91,9 +92,17 @@ export function transitOf(
     clock: source.clock,
     scheduledDelay: eligibility.scheduledDelay,
     // A due time is exact, however coarse the moment of the send is.
-    ...(source.resolution !== undefined && from === source.at && { resolution: source.resolution }),
+    ...(source.resolution !== undefined && from === at && { resolution: source.resolution }),
     ...(first !== undefined && { age: Math.max(0, now - first.at) }),
   }
+}
+
+/** A coarse moment does not lie before the message was there, as long as that is within its resolution. */
+function notBefore(
+  first: number | undefined,
+  { at, resolution = 0 }: { at: number; resolution?: number | undefined },
+): number {
+  return first !== undefined && first > at && first < at + resolution ? first : at
 }
 
 /** Where a message has been between send and handler, as far as an adapter knows; epoch ms. */

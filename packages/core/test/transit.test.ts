@@ -125,6 +125,14 @@ describe('the wait of a message', () => {
     expect(transitOf(later, undefined, NOW)).not.toHaveProperty('age')
   })
 
+  test('from a coarse start is never longer than the message is old', () => {
+    const coarse = { times: [{ at: ago(900), resolution: 1000 }], agedFrom: ['sent'] } as const
+    expect(transitOf(coarse, ago(50), NOW)).toMatchObject({ from: ago(50), age: 50, resolution: 1000 })
+    expect(transitOf(coarse, ago(950), NOW)).toMatchObject({ from: ago(900), age: 950 })
+    // Sent after it was dead-lettered: clocks that disagree, of which the broker's is kept.
+    expect(transitOf(coarse, ago(-200), NOW)).toMatchObject({ from: ago(900), age: 0 })
+  })
+
   test('is never negative and never longer than the message is old', () => {
     const time = fc.oneof(fc.integer(), fc.integer({ min: NOW - 1e6, max: NOW + 1e6 }), fc.double())
     fc.assert(
