@@ -1,52 +1,113 @@
 import { errorMonitor } from 'node:events'
-import { context as contextApi } from '@opentelemetry/api'
-import type { Sending, SendResult } from '@waybill/core/adapter'
+import type { SendResult } from '@waybill/core/adapter'
+import { returnedMessages, type ReturnKey } from './returned-messages.ts'
 
-type Callback = (...answer: unknown[]) => unknown
-
-/** Turns the broker's confirms of one channel into the ends of spans. */
-export interface Confirms {
-  /**
-   * The callback to publish with: it ends the span, then calls the application's, if there is one, with the client's own
-   * arguments in the caller's context. `undefined`: none may be added, so the span has to end with the call.
-   */
-  observe(sending: Sending, callback: unknown): Callback | undefined
+/** Whoever waits for the broker's word on one published message. */
+export interface Awaiting {
+  end(result: SendResult): void
 }
 
-/** `undefined` for a channel that is not in confirm mode. */
+/** Turns the broker's confirms and returns on one channel into the ends of spans. */
+export interface Confirms {
+  /** The tag that the next published message will have. `undefined`: the client does not tell. */
+  nextTag(): number | undefined
+  /**
+   * Ends `sending` with the broker's answer to the message of that tag.
+   *
+   * @param key given for a mandatory message, which the broker may return
+   */
+  await(tag: number, sending: Awaiting, key: ReturnKey | undefined): void
+}
+
+interface Emitter {
+  prependListener(event: string | symbol, listener: (argument: unknown) => void): unknown
+  readonly lwm?: unknown
+  readonly unconfirmed?: unknown
+}
+
+/**
+ * `undefined` for a channel that is not in confirm mode. The channel's own events are watched, before the client does, so
+ * that a span has ended when the application hears of the confirm. No callback is added to a publish: before amqplib 2.2.1
+ * `waitForConfirms()` after a lost channel depends on whether there was one.
+ */
 export function confirmsOf(channel: object): Confirms | undefined {
-  if (typeof (channel as { waitForConfirms?: unknown }).waitForConfirms !== 'function') return undefined
-  // Before amqplib 2.2.1, which added this field, waitForConfirms() after a lost channel resolves or rejects depending on
-  // whether a publish had a callback: there we add none.
-  const mayAdd = 'closedWithUnconfirmed' in channel
+  const { waitForConfirms } = channel as { waitForConfirms?: unknown }
+  if (typeof waitForConfirms !== 'function' || !isEmitter(channel)) return undefined
+  const unconfirmed = new Map<number, Awaiting>()
+  const returned = returnedMessages()
   let cause: unknown
-  // Emitted before the callbacks learn no more than 'channel closed'. A monitor: an unhandled 'error' stays unhandled.
-  ;(channel as { on?: (event: symbol, listener: (error: unknown) => void) => void }).on?.(
-    errorMonitor,
-    (error) => {
-      cause = error
-    },
-  )
+
+  function end(tag: number, result: SendResult): void {
+    const sending = unconfirmed.get(tag)
+    if (sending === undefined) return
+    unconfirmed.delete(tag)
+    sending.end(returned.take(tag) ?? result)
+  }
+
+  function answered(fields: unknown, result: SendResult): void {
+    const { deliveryTag, multiple } = fields as { deliveryTag: number; multiple: boolean }
+    if (!multiple) {
+      end(deliveryTag, result)
+      return
+    }
+    // A map keeps the order of insertion, and tags only grow.
+    for (const tag of unconfirmed.keys()) {
+      if (tag > deliveryTag) break
+      end(tag, result)
+    }
+  }
+
+  channel.prependListener('ack', (fields) => {
+    answered(fields, {})
+  })
+  channel.prependListener('nack', (fields) => {
+    answered(fields, { failure: { error: new Error('message nacked') }, errorType: 'nack' })
+  })
+  channel.prependListener('return', (message) => {
+    returned.add(message)
+  })
+  // A monitor: an 'error' that the application does not listen for stays unhandled.
+  channel.prependListener(errorMonitor, (error) => {
+    cause = error
+  })
+  channel.prependListener('close', () => {
+    for (const tag of unconfirmed.keys()) end(tag, closed(cause))
+  })
   return {
-    observe(sending, callback) {
-      const isWanted = typeof callback === 'function'
-      if (!isWanted && !mayAdd) return undefined
-      const caller = contextApi.active()
-      return (...answer) => {
-        sending.end(resultOf(answer[0], cause))
-        return isWanted ? contextApi.with(caller, callback as Callback, undefined, ...answer) : undefined
-      }
+    nextTag: () => nextTag(channel),
+    await(tag, sending, key) {
+      unconfirmed.set(tag, sending)
+      if (key !== undefined) returned.expect(tag, key)
     },
   }
 }
 
-function resultOf(error: unknown, cause: unknown): SendResult {
+/** What the promise or callback of a publish says, where a client reports its confirms so. */
+export function resultOf(error: unknown): SendResult {
   if (error === null || error === undefined) return {}
-  if (error instanceof Error && error.message === 'message nacked')
-    return { failure: { error }, errorType: 'nack' }
+  const { message } = error as { message?: unknown }
+  return { failure: { error }, errorType: KNOWN_ERRORS[String(message).toLowerCase()] }
+}
+
+const KNOWN_ERRORS: Readonly<Record<string, string>> = {
+  'message nacked': 'nack',
+  'channel closed': 'channel_closed',
+  timeout: 'timeout',
+}
+
+function closed(cause: unknown): SendResult {
   const { code } = (cause ?? {}) as { code?: unknown }
   return {
-    failure: { error: cause ?? error },
+    failure: { error: cause ?? new Error('channel closed') },
     errorType: typeof code === 'number' ? String(code) : 'channel_closed',
   }
+}
+
+/** amqplib keeps the lowest tag without a confirm, and a slot for each message from there on. */
+function nextTag({ lwm, unconfirmed }: Emitter): number | undefined {
+  return typeof lwm === 'number' && Array.isArray(unconfirmed) ? lwm + unconfirmed.length : undefined
+}
+
+function isEmitter(channel: object): channel is Emitter {
+  return typeof (channel as { prependListener?: unknown }).prependListener === 'function'
 }

@@ -13,12 +13,14 @@ import {
   type Telemetry,
   type TelemetryOptions,
 } from '@waybill/core/adapter'
-import { assertChannel, PEER, serverOf } from './channel.ts'
+import { assertChannel, isManaged, PEER, serverOf } from './channel.ts'
 import { incomingOf, isDelivered } from './delivery.ts'
+import { patchGet } from './get.ts'
 import { untraced } from './handler.ts'
+import { traceManagedConsumer } from './managed-consumer.ts'
 import { openDeliveries, type OpenDeliveries } from './open-deliveries.ts'
-import { markReceived } from './received.ts'
-import type { ConsumingChannel, Delivered } from './types.ts'
+import { patchSettlement, SETTLING } from './settlement.ts'
+import type { ConsumingChannel, ManagedChannel } from './types.ts'
 import { VERSION } from './version.ts'
 
 const SCOPE = {
@@ -28,43 +30,62 @@ const SCOPE = {
   system: 'rabbitmq',
 } as const
 
-const METHODS = ['consume', 'get', 'ack', 'ackAll', 'nack', 'nackAll', 'reject', 'recover', 'on'] as const
-
 type Method = (...args: unknown[]) => unknown
 type Handler = (message: unknown) => unknown
-type Channel = Record<(typeof METHODS)[number], Method> & { listenerCount?(event: string): number }
+type Server = Record<string, string | number>
+interface Channel {
+  consume: Method
+  listenerCount?(event: string): number
+}
 
 /**
- * Traces what one amqplib channel delivers: a CONSUMER span `consume {exchange}:{routing key}:{queue}` for each message,
- * which runs until the message is settled and the handler's promise, if there is one, has settled too; a CLIENT span
- * `get …` for each message that `get` brings; and the time that the message waited. The channel is patched in place and
- * returned; a second call does nothing. Where a handler throws or rejects, the client behaves as it does without us.
+ * Traces what one channel delivers: a CONSUMER span `consume {exchange}:{routing key}:{queue}` for each message, which runs
+ * until the message is settled and the handler's promise, if there is one, has settled too; a CLIENT span `get …` for each
+ * message that `get` brings; and the time that the message waited. Where a handler throws or rejects, the client behaves as
+ * it does without us.
  *
- * @throws WaybillTypeError if `channel` is no amqplib channel, or on a bad option
+ * The channel is patched in place and returned; a second call does nothing.
+ *
+ * @param channel of amqplib or amqp-connection-manager
+ * @throws WaybillTypeError if `channel` is neither, or on a bad option
  * @example
  * const channel = traceConsumer(await connection.createChannel())
  * await channel.consume('orders', (message) => {
  *   if (message !== null) channel.ack(message)
  * })
  */
-export function traceConsumer<C extends ConsumingChannel>(channel: C, options?: TelemetryOptions): C {
+export function traceConsumer<C extends ConsumingChannel | ManagedChannel>(
+  channel: C,
+  options?: TelemetryOptions,
+): C {
   const telemetry = createTelemetry(SCOPE, options)
-  assertChannel(SCOPE, channel, METHODS)
-  if (isPatched(channel, 'consume')) return channel
-  const target = channel as unknown as Channel
+  if (isManaged(channel)) {
+    if (!isPatched(channel, 'consume')) {
+      traceManagedConsumer(channel, (raw) => {
+        patchChannel(telemetry, raw)
+      })
+    }
+    return channel
+  }
+  assertChannel(SCOPE, channel, ['consume', 'get', 'on', ...SETTLING])
+  patchChannel(telemetry, channel)
+  return channel
+}
+
+function patchChannel(telemetry: Telemetry, channel: object): void {
+  if (isPatched(channel, 'consume')) return
   const server = serverOf(channel)
   const deliveries = openDeliveries()
-  patchConsume(telemetry, target, deliveries, server)
-  patchGet(telemetry, target, server)
-  patchSettlement(target, deliveries)
-  return channel
+  patchConsume(telemetry, channel as Channel, deliveries, server)
+  patchGet(telemetry, channel as { get: Method }, deliveries, server)
+  patchSettlement(channel as Parameters<typeof patchSettlement>[0], deliveries)
 }
 
 function patchConsume(
   telemetry: Telemetry,
   channel: Channel,
   deliveries: OpenDeliveries,
-  server: Record<string, string | number>,
+  server: Server,
 ): void {
   if (isAutoInstrumented(channel.consume)) reportAutoInstrumented(telemetry.log, PEER)
   // That instrumentation starts its span on the root context, which suppression does not reach: its method is left out.
@@ -81,7 +102,7 @@ function patchConsume(
         beginProcess(telemetry, incomingOf(message, 'consume', String(queue), server)),
       )
       if (processing === undefined) return handler(message)
-      const done = isSettled ? undefined : deliveries.open(message.fields.deliveryTag, processing)
+      const done = isSettled ? undefined : deliveries.open(message.fields, processing)
       let isReturned = false
       const run = (): unknown => {
         const result = contextApi.with(processing.context, handler, undefined, message)
@@ -104,76 +125,4 @@ function patchConsume(
  */
 function outcomeOfFailure(channel: Channel, isRejection: boolean): Outcome | undefined {
   return isRejection || (channel.listenerCount?.('handler-error') ?? 0) > 0 ? 'abandoned' : undefined
-}
-
-function patchGet(telemetry: Telemetry, channel: Channel, server: Record<string, string | number>): void {
-  patchMethod(channel, 'get', (get) => (queue, options, callback, ...rest) => {
-    const since = performance.now()
-    // An empty queue answers with `false`: no message, no span.
-    const received = (message: unknown): void => {
-      if (!isDelivered(message)) return
-      safely(telemetry.log, 'tracing a fetched message', undefined, () => {
-        const incoming = incomingOf(message, 'get', String(queue), server)
-        const receiving = beginProcess(telemetry, { ...incoming, operationType: 'receive', since })
-        receiving?.end()
-        if (receiving !== undefined) markReceived(message)
-      })
-    }
-    if (typeof callback === 'function') {
-      const answered: Method = (...answer) => {
-        received(answer[1])
-        return (callback as Method)(...answer)
-      }
-      return get(queue, options, answered, ...rest)
-    }
-    const args = [queue, options, callback, ...rest]
-    return settle(
-      () => get(...args),
-      (failure, message) => {
-        if (failure === undefined) received(message)
-      },
-    )
-  })
-}
-
-function patchSettlement(channel: Channel, deliveries: OpenDeliveries): void {
-  // The client is called first: what it refuses settles nothing.
-  const after = (name: (typeof METHODS)[number], settled: (...args: unknown[]) => void): void => {
-    patchMethod(channel, name, (original) => (...args) => {
-      const result = original(...args)
-      settled(...args)
-      return result
-    })
-  }
-  const one = (message: unknown, upTo: unknown, outcome: Outcome): void => {
-    const tag = (message as Delivered).fields.deliveryTag
-    if (upTo) deliveries.settleUpTo(tag, outcome)
-    else deliveries.settle(tag, outcome)
-  }
-  after('ack', (message, upTo) => {
-    one(message, upTo, 'ack')
-  })
-  after('nack', (message, upTo, requeue) => {
-    one(message, upTo, requeues(requeue) ? 'requeue' : 'nack')
-  })
-  after('reject', (message, requeue) => {
-    one(message, false, requeues(requeue) ? 'requeue' : 'reject')
-  })
-  after('ackAll', () => {
-    deliveries.settleUpTo(0, 'ack')
-  })
-  after('nackAll', (requeue) => {
-    deliveries.settleUpTo(0, requeues(requeue) ? 'requeue' : 'nack')
-  })
-  after('recover', () => {
-    deliveries.settleUpTo(0, 'requeue')
-  })
-  channel.on('close', () => {
-    deliveries.settleUpTo(0, 'channel_closed')
-  })
-}
-
-/** The client's own default: a requeue argument that is left out means true. */
-function requeues(requeue: unknown): boolean {
-  return requeue === undefined || Boolean(requeue)
 }

@@ -1,10 +1,24 @@
-import { recordGetter, type Incoming, type TimeSource, type UnknownReason } from '@waybill/core/adapter'
+import {
+  parseWaybill,
+  recordGetter,
+  WAYBILL_FIELD,
+  type Incoming,
+  type TimeSource,
+  type UnknownReason,
+} from '@waybill/core/adapter'
+import { deadLetteredAt, deathMark, deathsOf, describeDeaths, failuresIn } from './deaths.ts'
 import { consumedFrom } from './destination.ts'
 import { identityOf } from './identity.ts'
-import { ATTR_DELIVERY_TAG, ATTR_ROUTING_KEY } from './semconv.ts'
+import {
+  ATTR_ATTEMPT_LOWER_BOUND,
+  ATTR_DELIVERY_TAG,
+  ATTR_ROUTING_KEY,
+  ATTR_STREAM_OFFSET,
+} from './semconv.ts'
 import type { Delivered } from './types.ts'
 
 type Headers = Readonly<Record<string, unknown>>
+type Deaths = ReturnType<typeof deathsOf>
 
 /** Describes one delivered message to core: destination, carrier, start of the wait, attempt. */
 export function incomingOf(
@@ -15,23 +29,62 @@ export function incomingOf(
 ): Incoming {
   const { fields, properties } = message
   const headers = properties.headers ?? {}
-  const isStream = headers['x-stream-offset'] !== undefined
+  const offset = headers['x-stream-offset']
+  const deaths = deathsOf(headers)
+  const attempt = attemptOf(headers, fields.redelivered, queue, deaths)
   return {
     operation,
     destination: consumedFrom(fields.exchange, fields.routingKey, queue),
     carrier: properties.headers,
     getter: recordGetter as Incoming['getter'],
-    times: timesOf(headers, properties.timestamp),
-    unknown: unknownOf(headers, fields.redelivered),
-    attempt: attemptOf(headers, fields.redelivered),
+    ...beginningOf(headers, properties.timestamp, fields.redelivered, deaths),
+    attempt: attempt?.number,
     ...identityOf(properties),
-    relation: isStream ? 'link' : undefined,
+    relation: offset === undefined ? undefined : 'link',
     details: () => ({
       ...server,
       [ATTR_ROUTING_KEY]: fields.routingKey,
       [ATTR_DELIVERY_TAG]: fields.deliveryTag,
+      ...(attempt?.isLowerBound === true && { [ATTR_ATTEMPT_LOWER_BOUND]: true }),
+      ...(typeof offset === 'number' && { [ATTR_STREAM_OFFSET]: offset }),
+      ...(deaths !== undefined && describeDeaths(headers, deaths)),
     }),
   }
+}
+
+/** When the wait began, as far as headers tell: every one of them survives requeueing and dead-lettering unchanged. */
+function beginningOf(
+  headers: Headers,
+  timestamp: unknown,
+  redelivered: boolean,
+  deaths: Deaths,
+): Pick<Incoming, 'times' | 'unknown' | 'agedFrom' | 'scheduledDelay'> {
+  const times = timesOf(headers, timestamp)
+  if (headers['x-stream-offset'] !== undefined) return { times, unknown: 'replayed' }
+  if (deaths !== undefined && !wereCopied(headers, deaths)) {
+    const at = deadLetteredAt(deaths, redelivered)
+    if (at === undefined) return { times, unknown: 'dead_lettered' }
+    const expired = deaths[0]?.reason === 'expired'
+    return {
+      times: [{ at, clock: 'broker', resolution: 1000 }],
+      agedFrom: times,
+      ...(expired && { scheduledDelay: deaths[0]?.expiration }),
+    }
+  }
+  // The delayed-message plugin negates its header when it lets a message go; when that was, nothing tells.
+  const isHeldBack = typeof headers['x-delay'] === 'number' && headers['x-delay'] < 0
+  const unknown: UnknownReason | undefined = isHeldBack
+    ? 'rescheduled'
+    : redelivered
+      ? 'redelivered'
+      : undefined
+  return { times, unknown }
+}
+
+/** Whether the deaths were in the headers already when the message was published. */
+function wereCopied(headers: Headers, deaths: NonNullable<Deaths>): boolean {
+  const field = recordGetter.get(headers, WAYBILL_FIELD)
+  return typeof field === 'string' && parseWaybill(field, Date.now()).op === deathMark(deaths)
 }
 
 /** A value above this is no time in seconds of this millennium: people put milliseconds into `timestamp` too. */
@@ -43,31 +96,32 @@ function timesOf(headers: Headers, timestamp: unknown): (TimeSource | 'sent')[] 
   const arrived = headers['timestamp_in_ms']
   if (typeof arrived === 'number') times.push({ at: arrived, clock: 'broker' })
   if (typeof timestamp === 'number') {
-    times.push({ at: timestamp > SECONDS_LIMIT ? timestamp : timestamp * 1000, clock: 'producer' })
+    times.push(
+      timestamp > SECONDS_LIMIT
+        ? { at: timestamp, clock: 'producer' }
+        : { at: timestamp * 1000, clock: 'producer', resolution: 1000 },
+    )
   }
   return times
-}
-
-/** Why no header tells when *this* wait began; every header survives requeueing and dead-lettering unchanged. */
-function unknownOf(headers: Headers, redelivered: boolean): UnknownReason | undefined {
-  if (headers['x-stream-offset'] !== undefined) return 'replayed'
-  if (headers['x-death'] !== undefined) return 'dead_lettered'
-  // The delayed-message plugin negates its header when it lets a message go; when that was, nothing tells.
-  if (typeof headers['x-delay'] === 'number' && headers['x-delay'] < 0) return 'rescheduled'
-  return redelivered ? 'redelivered' : undefined
 }
 
 /**
  * Number of this delivery. `redelivered` is asked first, so that a count which a publisher has put there does not matter on
  * a first delivery. Quorum queues count: 4.3 in `x-acquired-count`, before that in `x-delivery-count`; on classic queues a
- * redelivery is at least the second. Left out for streams, which count nothing, and after dead-lettering, where the counts
- * of several queues run together.
+ * redelivery is at least the second. After dead-lettering the counts of several queues run together, and only what failed
+ * in this queue is sure. Left out for streams, which count nothing.
  */
-function attemptOf(headers: Headers, redelivered: boolean): number | undefined {
-  if (headers['x-stream-offset'] !== undefined || headers['x-death'] !== undefined) return undefined
-  if (!redelivered) return 1
-  const earlier = countOf(headers['x-acquired-count']) ?? countOf(headers['x-delivery-count']) ?? 1
-  return Math.max(2, earlier + 1)
+function attemptOf(
+  headers: Headers,
+  redelivered: boolean,
+  queue: string,
+  deaths: Deaths,
+): { readonly number: number; readonly isLowerBound: boolean } | undefined {
+  if (headers['x-stream-offset'] !== undefined) return undefined
+  if (deaths !== undefined) return { number: 1 + failuresIn(deaths, queue), isLowerBound: true }
+  if (!redelivered) return { number: 1, isLowerBound: false }
+  const earlier = countOf(headers['x-acquired-count']) ?? countOf(headers['x-delivery-count'])
+  return { number: Math.max(2, (earlier ?? 1) + 1), isLowerBound: earlier === undefined }
 }
 
 function countOf(value: unknown): number | undefined {

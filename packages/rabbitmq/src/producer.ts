@@ -5,22 +5,19 @@ import {
   isAutoInstrumented,
   isPatched,
   patchMethod,
-  recordGetter,
   reportAutoInstrumented,
-  safely,
-  stampRecord,
   suppressed,
-  type Outgoing,
-  type Sending,
   type Telemetry,
   type TelemetryOptions,
 } from '@waybill/core/adapter'
-import { assertChannel, PEER, serverOf } from './channel.ts'
+import { assertChannel, hasMethod, isManaged, PEER, serverOf } from './channel.ts'
 import { confirmsOf } from './confirm.ts'
-import { publishedTo } from './destination.ts'
-import { identityOf } from './identity.ts'
-import { ATTR_ROUTING_KEY } from './semconv.ts'
-import type { PublishingChannel } from './types.ts'
+import { frameSizeOf } from './header-frame.ts'
+import { handedDown, traceManagedProducer, type HandedDown } from './managed-producer.ts'
+import { tracePublisher } from './publisher.ts'
+import { outgoingOf, stampedOptions, type PublishOptions } from './publishing.ts'
+import { returnKey } from './returned-messages.ts'
+import type { Publisher, PublishingChannel } from './types.ts'
 import { VERSION } from './version.ts'
 
 const SCOPE = {
@@ -30,87 +27,91 @@ const SCOPE = {
   system: 'rabbitmq',
 } as const
 
-interface PublishOptions {
-  readonly headers?: Readonly<Record<string, unknown>>
-  readonly messageId?: unknown
-  readonly correlationId?: unknown
-}
 type Publish = (
   exchange: string,
   routingKey: string,
   content: Buffer,
   options?: PublishOptions,
   ...rest: unknown[]
-) => boolean
+) => unknown
 
 /**
- * Traces every `publish` and `sendToQueue` of one amqplib channel: a PRODUCER span `publish {exchange}:{routing key}`, and
+ * Traces every `publish` and `sendToQueue` of one channel: a PRODUCER span `publish {exchange}:{routing key}`, and
  * `traceparent`, `tracestate`, `baggage` and `waybill` as message headers. On a confirm channel the span ends at the
- * broker's confirm, and a nack or a lost channel is its error; on a plain channel it ends when `publish` returns. The
- * channel is patched in place and returned; a second call does nothing.
+ * broker's confirm, and a nack, an unroutable mandatory message or a lost channel is its error; on a plain channel it ends
+ * when `publish` returns. With amqp-connection-manager and rabbitmq-client it ends with the client's promise.
  *
- * @throws WaybillTypeError if `channel` has no `publish`, or on a bad option
+ * The channel is patched in place and returned; a second call does nothing.
+ *
+ * @param channel of amqplib or amqp-connection-manager, or a publisher of rabbitmq-client
+ * @throws WaybillTypeError if `channel` is nothing to publish with, or on a bad option
  * @example
  * const channel = traceProducer(await connection.createConfirmChannel())
  * channel.sendToQueue('orders', Buffer.from('42'))
  */
-export function traceProducer<C extends PublishingChannel>(channel: C, options?: TelemetryOptions): C {
+export function traceProducer<C extends PublishingChannel | Publisher>(
+  channel: C,
+  options?: TelemetryOptions,
+): C {
   const telemetry = createTelemetry(SCOPE, options)
-  assertChannel(SCOPE, channel, ['publish'])
+  if (hasMethod(channel, 'send') && hasMethod(channel, 'close') && !hasMethod(channel, 'sendToQueue')) {
+    tracePublisher(telemetry, channel)
+    return channel
+  }
+  assertChannel(SCOPE, channel, ['publish', 'sendToQueue'])
   if (isPatched(channel, 'publish')) return channel
-  const target = channel as unknown as { publish: Publish }
-  const isInstrumented = isAutoInstrumented(target.publish)
-  if (isInstrumented) reportAutoInstrumented(telemetry.log, PEER)
-  const server = serverOf(channel)
-  const outgoing = (exchange: string, routingKey: string, options?: PublishOptions): Outgoing => ({
-    operation: 'publish',
-    destination: publishedTo(exchange, routingKey),
-    ...identityOf(options),
-    details: () => ({ ...server, ...(routingKey !== '' && { [ATTR_ROUTING_KEY]: routingKey }) }),
-  })
-
-  // sendToQueue calls this.publish, so that one patch covers both.
-  patchMethod(target, 'publish', (publish) => {
-    const confirms = confirmsOf(channel)
-    return (exchange, routingKey, content, options, ...rest) => {
-      const sending = beginSend(telemetry, outgoing(exchange, routingKey, options))
-      if (sending === undefined) return publish(exchange, routingKey, content, options, ...rest)
-      const observed = confirms?.observe(sending, rest[0])
-      const confirmed = observed === undefined ? rest : [observed, ...rest.slice(1)]
-      const beneath = isInstrumented ? suppressed(sending.context) : sending.context
-      try {
-        const copy = stamped(telemetry, options, sending)
-        const written = contextApi.with(beneath, () =>
-          publish(exchange, routingKey, content, copy, ...confirmed),
-        )
-        if (observed === undefined) sending.end()
-        return written
-      } catch (error) {
-        sending.end({ failure: { error } })
-        throw error
-      }
-    }
-  })
+  if (isManaged(channel))
+    traceManagedProducer(telemetry, channel, (raw) => {
+      patchPublish(telemetry, raw)
+    })
+  else patchPublish(telemetry, channel)
   return channel
 }
 
-/** A copy of the options with our fields in its headers; what the caller gave is only read. */
-function stamped(
-  telemetry: Telemetry,
-  options: PublishOptions | undefined,
-  sending: Sending,
-): PublishOptions | undefined {
-  return safely(telemetry.log, 'writing headers', options, () => {
-    const headers = stampRecord(options?.headers, sending.stamp(options?.headers, recordGetter))
-    if (options === undefined || options === null || isPlain(options)) return { ...options, headers }
-    // An instance of a class may answer from its prototype: the client sees that through ours.
-    return Object.create(options, {
-      headers: { value: headers, enumerable: true, writable: true },
-    }) as PublishOptions
+function patchPublish(telemetry: Telemetry, channel: object): void {
+  if (isPatched(channel, 'publish')) return
+  const server = serverOf(channel)
+  const target = channel as { publish: Publish }
+  const isInstrumented = isAutoInstrumented(target.publish)
+  if (isInstrumented) reportAutoInstrumented(telemetry.log, PEER)
+  const frameSize = frameSizeOf(channel)
+  const confirms = confirmsOf(channel)
+
+  // sendToQueue calls this.publish, so that one patch covers both.
+  patchMethod(target, 'publish', (publish) => (exchange, routingKey, content, options, ...rest) => {
+    const above = handedDown(options?.headers)
+    const sending =
+      above === undefined
+        ? beginSend(telemetry, outgoingOf(exchange, routingKey, options, server))
+        : undefined
+    const span: HandedDown | undefined = above ?? sending
+    if (span === undefined) return publish(exchange, routingKey, content, options, ...rest)
+    const copy = sending === undefined ? options : stampedOptions(telemetry, options, sending, frameSize)
+    const answered = bound(contextApi.active(), rest)
+    const beneath = isInstrumented ? suppressed(span.context) : span.context
+    const tag = confirms?.nextTag()
+    try {
+      const written = contextApi.with(beneath, () =>
+        publish(exchange, routingKey, content, copy, ...answered),
+      )
+      if (tag === undefined) span.end()
+      else {
+        const key = copy?.mandatory ? returnKey(exchange, routingKey, copy.headers) : undefined
+        confirms?.await(tag, span, key)
+      }
+      return written
+    } catch (error) {
+      span.end({ failure: { error } })
+      throw error
+    }
   })
 }
 
-function isPlain(options: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(options)
-  return prototype === Object.prototype || prototype === null
+/** The arguments after the options, with the application's callback, if there is one, in the context of the call. */
+function bound(caller: ReturnType<typeof contextApi.active>, rest: readonly unknown[]): readonly unknown[] {
+  const [callback, ...others] = rest
+  if (typeof callback !== 'function') return rest
+  const inContext = (...answer: unknown[]): unknown =>
+    contextApi.with(caller, callback as (...answer: unknown[]) => unknown, undefined, ...answer)
+  return [inContext, ...others]
 }

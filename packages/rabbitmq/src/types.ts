@@ -1,12 +1,21 @@
-// The slices of an amqplib channel that each side needs: `Channel` and `ConfirmChannel` of the promise and of the callback
-// API have them, and channels of a recovering connection.
+// The slices of a client that each side needs.
 
-/** A channel to publish on. */
+/**
+ * A channel to publish on: `Channel` and `ConfirmChannel` of amqplib, of the promise and of the callback API and of a
+ * recovering connection, and amqp-connection-manager's `ChannelWrapper`.
+ */
 export interface PublishingChannel {
-  publish(exchange: string, routingKey: string, content: Buffer, options?: never): boolean
+  publish(exchange: string, routingKey: string, content: Buffer, options?: never): unknown
+  sendToQueue(queue: string, content: Buffer, options?: never): unknown
 }
 
-/** A channel to consume from. */
+/** What rabbitmq-client publishes with: `createPublisher()` and `createRPCClient()`. */
+export interface Publisher {
+  send(envelope: never, body: unknown): Promise<unknown>
+  close(): Promise<void>
+}
+
+/** A channel of amqplib to consume from. */
 export interface ConsumingChannel {
   consume(queue: string, onMessage: never, options?: never): unknown
   get(queue: string, options?: never): unknown
@@ -17,6 +26,26 @@ export interface ConsumingChannel {
   reject(message: never, requeue?: boolean): unknown
   recover(): unknown
   on(event: 'close', listener: () => void): unknown
+}
+
+/** amqp-connection-manager's `ChannelWrapper`. */
+export interface ManagedChannel {
+  addSetup(setup: (channel: never) => unknown): Promise<void>
+  waitForConnect(): Promise<void>
+  consume(queue: string, onMessage: never, options?: never): Promise<unknown>
+}
+
+/** What makes channels: a connection of amqplib, of either API, recovering or not, or amqp-connection-manager's. */
+export interface ChannelSource {
+  createChannel(...args: never[]): unknown
+}
+
+/** Where a message stands among those of its channel. */
+export interface DeliveryFields {
+  readonly deliveryTag: number
+  readonly redelivered?: boolean | undefined
+  readonly exchange?: string | undefined
+  readonly routingKey?: string | undefined
 }
 
 /** A message as amqplib delivers it: `ConsumeMessage` and `GetMessage` fit. */

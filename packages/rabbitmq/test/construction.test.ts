@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
 import manifest from '../package.json' with { type: 'json' }
-import { traceConsumer, traceHandler, traceProducer } from '../src/index.ts'
+import { traceConnection, traceConsumer, traceHandler, traceProducer } from '../src/index.ts'
 import { VERSION } from '../src/version.ts'
 
 const publish = (): boolean => true
@@ -28,6 +28,15 @@ test.each([[null], [undefined], [{ consume: publish }], [new EventEmitter()]])(
   },
 )
 
+test.each([[null], [undefined], [{}], [{ publish, sendToQueue: publish }]])(
+  '%o makes no channels',
+  (connection) => {
+    expect(() => traceConnection(connection as never)).toThrow(
+      /traceConnection\(\) expected a connection with createChannel\(\), got .+ Pass what await connect\(\)/,
+    )
+  },
+)
+
 test('a handler must be a function and needs its queue', () => {
   expect(() => traceHandler({} as never, { queue: 'q' })).toThrow('traceHandler() expected a message handler')
   expect(() => traceHandler(publish, undefined as never)).toThrow('expected option queue, got undefined')
@@ -35,9 +44,12 @@ test('a handler must be a function and needs its queue', () => {
 })
 
 test('options are checked, and what was refused is left as it was', () => {
-  const channel = { publish }
+  const channel = { publish, sendToQueue: publish }
   expect(() => traceProducer(channel, { relations: 'link' } as never)).toThrow('"relations"')
   expect(() => traceProducer(channel, { queue: 'q' } as never)).toThrow('"queue"')
+  expect(() => traceConnection({ createChannel: publish }, { relations: 'link' } as never)).toThrow(
+    '"relations"',
+  )
   expect(() => traceHandler(publish, { queue: 'q', trust: 'all' } as never)).toThrow('option trust')
-  expect(channel).toEqual({ publish })
+  expect(channel).toEqual({ publish, sendToQueue: publish })
 })

@@ -43,10 +43,34 @@ describe('attempt', () => {
     ['an absurd count', { 'x-acquired-count': 2 ** 53 }, true, 2],
     ['a bad count before a good one', { 'x-acquired-count': 'x', 'x-delivery-count': 3 }, true, 4],
     [
-      'dead-lettered, where counts run together',
-      { 'x-death': death, 'x-delivery-count': 1 },
+      'dead-lettered elsewhere, where counts run together',
+      { 'x-death': death, 'x-delivery-count': 7 },
       true,
-      undefined,
+      1,
+    ],
+    [
+      'rejected here twice before it came back',
+      { 'x-death': [{ count: 2, reason: 'rejected', queue: 'billing' }, ...death] },
+      false,
+      3,
+    ],
+    [
+      'expired here, which no handler saw',
+      { 'x-death': [{ count: 4, reason: 'expired', queue: 'billing' }] },
+      false,
+      1,
+    ],
+    [
+      'over its delivery limit here',
+      { 'x-death': [{ count: 1, reason: 'delivery_limit', queue: 'billing' }] },
+      true,
+      2,
+    ],
+    [
+      'made-up deaths',
+      { 'x-death': [null, 7, { count: -3, reason: 'rejected', queue: 'billing' }] },
+      false,
+      2,
     ],
     ['a stream, which counts nothing', { 'x-stream-offset': 12 }, false, undefined],
   ])('%s', (_case, headers, redelivered, attempt) => {
@@ -54,11 +78,23 @@ describe('attempt', () => {
   })
 })
 
+test.each([
+  ['first delivery', {}, false, undefined],
+  ['classic queue', {}, true, true],
+  ['quorum queue', { 'x-delivery-count': 1 }, true, undefined],
+  ['dead-lettered', { 'x-death': death }, false, true],
+])('the attempt is a lower bound, %s', (_case, headers, redelivered, expected) => {
+  const details = described(headers, redelivered).details?.()
+  expect(details?.['waybill.delivery.attempt.lower_bound']).toBe(expected)
+})
+
 describe('start of the wait', () => {
   test.each([
     ['first delivery', {}, false, undefined],
     ['redelivery', {}, true, 'redelivered'],
-    ['dead-lettered', { 'x-death': death }, false, 'dead_lettered'],
+    ['dead-lettered once', { 'x-death': death }, false, undefined],
+    ['dead-lettered twice', { 'x-death': [{ ...death[0], count: 2 }] }, false, 'dead_lettered'],
+    ['dead-lettered, nobody knows when', { 'x-death': [{ ...death[0], time: 'x' }] }, false, 'dead_lettered'],
     ['dead-lettered and redelivered', { 'x-death': death }, true, 'dead_lettered'],
     ['made-up x-death', { 'x-death': 'x' }, false, 'dead_lettered'],
     ['stream', { 'x-stream-offset': 0 }, false, 'replayed'],
@@ -69,21 +105,70 @@ describe('start of the wait', () => {
   })
 
   const MS = 1_795_346_315_920
+  const SECONDS = { at: 1_795_346_315_000, clock: 'producer', resolution: 1000 }
   test.each<[string, object, unknown, unknown[]]>([
     ['nothing but our own stamp', {}, undefined, ['sent']],
     ["then the broker's", { timestamp_in_ms: MS }, undefined, ['sent', { at: MS, clock: 'broker' }]],
-    ['then timestamp in seconds', {}, 1_795_346_315, ['sent', { at: 1_795_346_315_000, clock: 'producer' }]],
+    ['then timestamp in seconds', {}, 1_795_346_315, ['sent', SECONDS]],
     ['timestamp in milliseconds', {}, MS, ['sent', { at: MS, clock: 'producer' }]],
-    [
-      'all three',
-      { timestamp_in_ms: MS },
-      1_795_346_315,
-      ['sent', { at: MS, clock: 'broker' }, { at: 1_795_346_315_000, clock: 'producer' }],
-    ],
+    ['all three', { timestamp_in_ms: MS }, 1_795_346_315, ['sent', { at: MS, clock: 'broker' }, SECONDS]],
     ['stamps that are no numbers', { timestamp_in_ms: '1' }, Buffer.from('1'), ['sent']],
   ])('%s', (_case, headers, timestamp, times) => {
     expect(described({ ...headers }, false, { timestamp }).times).toEqual(times)
   })
+})
+
+describe('after dead-lettering', () => {
+  const SINCE = { at: 1_795_346_315_000, clock: 'broker', resolution: 1000 }
+
+  test('the wait begins with the last death, in whole seconds; the age with the publish', () => {
+    expect(described({ 'x-death': death })).toMatchObject({ times: [SINCE], agedFrom: ['sent'] })
+  })
+
+  test('the time to live that a sender gave is a delay on purpose, where it expired', () => {
+    const held = { ...death[0], 'original-expiration': '5000' }
+    expect(described({ 'x-death': [held] }).scheduledDelay).toBe(5000)
+    expect(
+      described({ 'x-death': [{ ...held, 'original-expiration': 'soon' }] }).scheduledDelay,
+    ).toBeUndefined()
+    expect(described({ 'x-death': [{ ...held, reason: 'rejected' }] }).scheduledDelay).toBeUndefined()
+  })
+
+  test('deaths that were copied into a message are not its own', () => {
+    const sent = Date.now() - 1000
+    const mark = 'deaths-1-1795346315'
+    const copied = { 'x-death': death, waybill: `sent=${sent};origin=${sent};op=${mark}` }
+    expect(described(copied)).toMatchObject({ times: ['sent'], unknown: undefined })
+    expect(described(copied, true)).toMatchObject({ unknown: 'redelivered' })
+    const [first] = death
+    const later = { ...copied, 'x-death': [{ ...first, count: 2 }] }
+    expect(described(later)).toMatchObject({ unknown: 'dead_lettered' })
+    const again = { ...copied, 'x-death': [{ ...first, time: { value: 1_795_346_320 } }] }
+    expect(described(again)).toMatchObject({ times: [{ at: 1_795_346_320_000 }] })
+  })
+
+  test('first and last death are told', () => {
+    const headers = {
+      'x-death': [
+        { count: 2, reason: 'expired', queue: 'wait' },
+        { count: 3, reason: 'rejected', queue: 'jobs' },
+      ],
+      'x-first-death-queue': 'jobs',
+      'x-first-death-reason': 'rejected',
+    }
+    expect(described(headers).details?.()).toMatchObject({
+      'rabbitmq.message.deaths': 5,
+      'rabbitmq.message.first_death.queue': 'jobs',
+      'rabbitmq.message.first_death.reason': 'rejected',
+      'rabbitmq.message.last_death.queue': 'wait',
+      'rabbitmq.message.last_death.reason': 'expired',
+    })
+  })
+})
+
+test('the offset in a stream is told', () => {
+  expect(described({ 'x-stream-offset': 12 }).details?.()).toMatchObject({ 'rabbitmq.stream.offset': 12 })
+  expect(described({ 'x-stream-offset': 'x' }).details?.()).not.toHaveProperty('rabbitmq.stream.offset')
 })
 
 test('identity, destination and attributes', () => {
