@@ -6,7 +6,7 @@ import type {
   Connection as CallbackConnection,
 } from 'amqplib/callback_api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { amqplib, amqplibs, versionOf } from './clients.ts'
+import { amqplibs } from './clients.ts'
 import { body, event, idOf, isMissing, outcomes, parentOf, stage, url } from './stage.ts'
 
 /** What became of `waitForConfirms()`. */
@@ -16,13 +16,12 @@ const settled = (promise: Promise<unknown>): Promise<string> =>
     (error: Error) => error.message,
   )
 
-describe.skipIf(isMissing).each(Object.entries(amqplibs))('amqplib %s', (version, packageName) => {
-  const on = stage()
-  const { promises, callbacks } = amqplib(packageName)
+test('the releases that are claimed', () => {
+  expect(amqplibs.map(({ version }) => version)).toEqual(['2.3.1', '2.2.0', '1.0.7', '0.10.9'])
+})
 
-  test('is that release', () => {
-    expect(versionOf(packageName)).toBe(version)
-  })
+describe.skipIf(isMissing).each(amqplibs)('amqplib $version', ({ promises, callbacks }) => {
+  const on = stage()
 
   describe('promise API', () => {
     let connection: ChannelModel
@@ -66,7 +65,7 @@ describe.skipIf(isMissing).each(Object.entries(amqplibs))('amqplib %s', (version
       traced.publish('no-such-exchange', '', body())
       await closed
       const errors = on.telemetry.recorder.spans.map((span) => span.attributes['error.type'])
-      expect(errors.toSorted()).toEqual(['404', 'NO_ROUTE', 'nack', undefined])
+      expect(new Set(errors)).toEqual(new Set(['404', 'NO_ROUTE', 'nack', undefined]))
     })
 
     test.each([

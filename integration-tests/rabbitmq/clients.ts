@@ -6,27 +6,30 @@ import type * as callbackApi from 'amqplib/callback_api'
 
 const require = createRequire(import.meta.url)
 
-/** The releases of amqplib that are tested: the newest, and those around a change of behaviour. */
-export const amqplibs = {
-  '2.3.1': 'amqplib',
-  '2.2.0': 'amqplib-2.2.0',
-  '1.0.7': 'amqplib-1',
-  '0.10.9': 'amqplib-0.10',
-} as const
-
 /** Both APIs of one release. Their types are those of the newest, of which the tests use what all have. */
-export function amqplib(packageName: string): {
+export interface Amqplib {
   readonly promises: typeof promiseApi
   readonly callbacks: typeof callbackApi
-} {
-  return {
-    promises: require(packageName) as typeof promiseApi,
-    callbacks: require(`${packageName}/callback_api`) as typeof callbackApi,
-  }
+  readonly version: string
 }
 
-export function versionOf(packageName: string): string {
-  // Newer releases export no package.json.
-  const file = path.join(path.dirname(require.resolve(packageName)), 'package.json')
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+/** The releases of amqplib that are tested: the newest, and those around a change of behaviour. */
+export const amqplibs: readonly Amqplib[] = [
+  release(require.resolve('amqplib')),
+  release(require.resolve('amqplib-2.2.0')),
+  release(require.resolve('amqplib-1')),
+  release(require.resolve('amqplib-0.10')),
+]
+
+/** Newer releases export neither their package.json nor their files, so they are read and loaded by path. */
+function release(main: string): Amqplib {
+  const folder = path.dirname(main)
+  const { version } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as {
+    version: string
+  }
+  return {
+    promises: require(main) as typeof promiseApi,
+    callbacks: require(path.join(folder, 'callback_api.js')) as typeof callbackApi,
+    version,
+  }
 }

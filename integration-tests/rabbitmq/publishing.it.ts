@@ -116,7 +116,7 @@ describe.skipIf(isMissing)('publishing', () => {
       for (const span of routed) expect(span.status.code).toBe(SpanStatusCode.UNSET)
       const sent = await on.telemetry.series('messaging.client.sent.messages')
       const counted = sent.map(
-        ({ attributes, value }) => `${String(attributes['error.type'])} ${String(value)}`,
+        ({ attributes, value }) => `${String(attributes['error.type'])} ${Number(value)}`,
       )
       expect(counted.toSorted()).toEqual(['NO_ROUTE 1', 'undefined 1', 'undefined 10'])
     })

@@ -90,6 +90,7 @@ function propertiesSize(options: object | null | undefined): number {
   ]
   return texts.reduce((size, name) => {
     const value = (options as Headers | null | undefined)?.[name]
-    return value === undefined ? size : size + 1 + Buffer.byteLength(String(value))
+    const text = typeof value === 'string' ? value : JSON.stringify(value)
+    return text === undefined ? size : size + 1 + Buffer.byteLength(text)
   }, 0)
 }
