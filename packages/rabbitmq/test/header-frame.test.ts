@@ -93,10 +93,11 @@ test('the size of a table is that which amqplib writes, or little more', () => {
   const codec = createRequire(amqplib)(amqplib.replace('channel_api.js', 'lib/codec.js')) as {
     encodeTable(buffer: Buffer, table: object, offset: number): number
   }
+  // Fractions above 2 ** 50 are more than amqplib can write.
   const leaf = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 50 }),
     fc.integer(),
-    fc.double({ noNaN: true, min: -1e15, max: 1e300 }),
+    fc.double({ noNaN: true, min: -1e12, max: 1e12 }),
     fc.boolean(),
     fc.constant(null),
     fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
