@@ -42,15 +42,9 @@ export {
 } from './options.ts'
 export { isPatched, patchMethod, unpatch } from './patch.ts'
 export { extract, inject, type Extracted } from './propagation.ts'
-export {
-  beginProcess,
-  process,
-  type Incoming,
-  type Outcome,
-  type Processing,
-  type ProcessResult,
-} from './process.ts'
+export { beginProcess, process, type Processing, type ProcessResult } from './process.ts'
 export { recordReceive } from './receive.ts'
+export type { Incoming, Outcome } from './incoming.ts'
 export { isAutoInstrumented, reportAutoInstrumented, uninstrumented } from './self-check.ts'
 export {
   beginSend,

@@ -9,26 +9,17 @@ import {
   type Span,
   type SpanContext,
 } from '@opentelemetry/api'
+import { arrive, judge, type Arrival, type Judged } from './arrival.ts'
 import { labelOf, type Destination } from './destination.ts'
 import { safely } from './diag.ts'
+import type { Incoming } from './incoming.ts'
 import { linkable } from './links.ts'
-import {
-  arrive,
-  beginJudged,
-  creationAttributes,
-  endSpan,
-  judge,
-  measure,
-  recordTransit,
-  type Arrival,
-  type Incoming,
-  type Judged,
-  type ProcessResult,
-} from './process.ts'
+import { beginJudged, creationAttributes, endSpan, measure, type ProcessResult } from './process.ts'
 import { ATTR_BATCH_COUNT, ATTR_DELIVERY_ATTEMPT, ATTR_LINKS_OMITTED, ATTR_TRANSIT_TIME } from './semconv.ts'
 import { settle } from './settle.ts'
 import { NO_SPAN } from './spans.ts'
 import type { Signals, Telemetry } from './telemetry.ts'
+import { recordTransit } from './wait.ts'
 
 /** What an adapter says about a batch that is handed over in one call. */
 export interface IncomingBatch {

@@ -1,9 +1,10 @@
 import { ROOT_CONTEXT, SpanKind } from '@opentelemetry/api'
+import { judge } from './arrival.ts'
 import type { IncomingBatch } from './batch.ts'
 import { labelOf } from './destination.ts'
 import { safely } from './diag.ts'
 import { linkable } from './links.ts'
-import { creationAttributes, judge, measure } from './process.ts'
+import { creationAttributes, measure } from './process.ts'
 import { ATTR_BATCH_COUNT, ATTR_LINKS_OMITTED } from './semconv.ts'
 import type { Telemetry } from './telemetry.ts'
 

@@ -1,7 +1,7 @@
 import type { TelemetryOptions } from '../src/options.ts'
 import { createTelemetry, type Telemetry } from '../src/telemetry.ts'
 import { recordGetter } from '../src/carrier.ts'
-import type { Incoming } from '../src/process.ts'
+import type { Incoming } from '../src/incoming.ts'
 
 /** Telemetry of a made-up adapter. */
 export function adapter(options?: TelemetryOptions): Telemetry {
