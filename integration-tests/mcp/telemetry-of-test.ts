@@ -24,6 +24,8 @@ export function telemetryOfTest(options?: Parameters<typeof installSdk>[0]) {
       return telemetry.recorder.spans
     },
     named: (name: string): RecordedSpan[] => telemetry.recorder.spans.filter((span) => span.name === name),
+    /** The warnings so far, which a test then answers for. */
+    takeWarnings: () => (telemetry.warnings as string[]).splice(0),
     reset: () => telemetry.recorder.reset(),
   }
 }

@@ -9,13 +9,21 @@ import {
   type SpanContext,
 } from '@opentelemetry/api'
 import { extract, inject, NO_SPAN, recordGetter, safely, type Signals } from '@waybill/core/adapter'
+import { recordContent } from './content.ts'
 import { takesBaggage, type Endpoint } from './endpoint.ts'
 import { metaOf, withFields } from './meta.ts'
 import { instrumentsOf } from './metrics.ts'
 import type { Settings } from './options.ts'
 import { outcomeAttributes, recordOutcome, type Outcome } from './outcome.ts'
-import { creationAttributes, factsOf, spanName, type RequestFacts } from './request.ts'
-import { ATTR_MCP_METHOD, ATTR_OPERATION, ATTR_TOOL_NAME, EXECUTE_TOOL } from './semconv.ts'
+import { argumentsOf, creationAttributes, factsOf, spanName, type RequestFacts } from './request.ts'
+import {
+  ATTR_MCP_METHOD,
+  ATTR_OPERATION,
+  ATTR_TOOL_ARGUMENTS,
+  ATTR_TOOL_NAME,
+  ATTR_TOOL_RESULT,
+  EXECUTE_TOOL,
+} from './semconv.ts'
 import { handledIn } from './origin.ts'
 import type { McpMessage } from './types.ts'
 
@@ -67,6 +75,7 @@ export function beginCalling(sender: Sender, message: McpMessage, details: () =>
       span.setAttributes(details())
     })
   const context = span === NO_SPAN ? caller : trace.setSpan(caller, span)
+  if (own) recordContent(settings, context, facts, ATTR_TOOL_ARGUMENTS, argumentsOf(message))
   let ended = false
   return {
     facts,
@@ -76,6 +85,7 @@ export function beginCalling(sender: Sender, message: McpMessage, details: () =>
     end(outcome, attributes = {}) {
       if (ended) return
       ended = true
+      if (own) recordContent(settings, context, facts, ATTR_TOOL_RESULT, outcome.result)
       safely(log, 'ending a client span', undefined, () => {
         try {
           if (span.isRecording()) span.setAttributes(attributes)

@@ -5,7 +5,7 @@ import { metaInArguments, metaOf, withoutContextFields, withoutMetaInArguments }
 import { originOf, type Arrival } from './origin.ts'
 import { outcomeOf, outcomeOfCancel, outcomeOfError } from './outcome.ts'
 import type { Receiving } from './receiver.ts'
-import { factsOf, recordOf } from './request.ts'
+import { argumentsOf, factsOf, recordOf } from './request.ts'
 import { beginServing } from './server-span.ts'
 import type { McpMessage } from './types.ts'
 
@@ -37,6 +37,7 @@ export function incoming(connection: Connection): Receiving {
     const isHttp = extra?.requestInfo !== undefined || extra?.request !== undefined
     const arrival: Arrival = {
       facts: factsOf(message),
+      given: argumentsOf(passedOn),
       carriers: [metaOf(message), inArguments],
       info: { sessionId: transport.sessionId, authInfo: extra?.authInfo },
       ambient: isHttp ? contextApi.active() : undefined,

@@ -1,7 +1,9 @@
+import type { Attributes } from '@opentelemetry/api'
 import {
   check,
   createTelemetry,
   hasMethod,
+  isFunction,
   isStrings,
   WaybillTypeError,
   type Check,
@@ -38,6 +40,11 @@ export interface McpOptions extends Pick<
    * already, which then gets the attributes; `always`; or `never`, which propagates the active context as it is.
    */
   readonly clientSpan?: 'auto' | 'always' | 'never'
+  /**
+   * Is given arguments and result of every tool call, as JSON in `gen_ai.tool.call.arguments` and `.result`, with the span
+   * of the call active. Meant for `recordSensitive` of `@waybill/agent`. Default none: content is not recorded.
+   */
+  readonly recordContent?: (name: string, attributes: Attributes) => void
 }
 
 /** Checked options and telemetry of one peer. */
@@ -45,6 +52,7 @@ export interface Settings {
   readonly telemetry: Telemetry
   readonly clientSpan: 'auto' | 'always' | 'never'
   readonly baggageTo: ReadonlySet<string>
+  readonly recordContent: McpOptions['recordContent']
   readonly trustOf: (request: McpRequestInfo) => Trust
 }
 
@@ -58,6 +66,7 @@ const CHECKS: Record<keyof McpOptions, Check> = {
   sendBaggage: isStrings,
   maxBaggageBytes: () => undefined,
   baggageTo: isStrings,
+  recordContent: isFunction,
   clientSpan: (value) =>
     ['auto', 'always', 'never'].includes(value as string) ? undefined : "'auto', 'always' or 'never'",
 }
@@ -69,7 +78,7 @@ export function resolveSettings(functionName: string, options: McpOptions = {}):
     throw new WaybillTypeError(origin, 'an options object', options, 'Leave it out to take the defaults.')
   }
   check(origin, options, CHECKS, '')
-  const { baggageTo = [], clientSpan = 'auto', ...shared } = options
+  const { baggageTo = [], clientSpan = 'auto', recordContent, ...shared } = options
   const telemetry = createTelemetry(
     { ...origin, version: VERSION, system: 'mcp' },
     shared as Omit<typeof shared, 'trust'> & Pick<TelemetryOptions, 'trust'>,
@@ -78,6 +87,7 @@ export function resolveSettings(functionName: string, options: McpOptions = {}):
   return {
     telemetry,
     clientSpan,
+    recordContent,
     baggageTo: new Set(baggageTo.map((host) => host.toLowerCase())),
     trustOf: typeof trust === 'function' ? trust : () => trust,
   }

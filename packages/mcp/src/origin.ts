@@ -26,6 +26,8 @@ import { recordOf, spanName, type RequestFacts } from './request.ts'
 /** What is known of an incoming request or notification. */
 export interface Arrival {
   readonly facts: RequestFacts
+  /** What a tool is given; content. */
+  readonly given?: unknown
   /** Where its context may be, in the order in which they are asked. */
   readonly carriers: readonly (Meta | undefined)[]
   readonly info: Omit<McpRequestInfo, keyof RequestFacts>

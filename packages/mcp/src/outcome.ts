@@ -10,6 +10,8 @@ export interface Outcome {
   /** Code of a JSON-RPC error, as text. */
   readonly code?: string | undefined
   readonly description?: string | undefined
+  /** What was answered; content. */
+  readonly result?: unknown
 }
 
 export const SUCCESS: Outcome = {}
@@ -21,7 +23,7 @@ export function outcomeOf({ result, error }: McpMessage): Outcome {
     const code = String(failure['code'])
     return { errorType: code, code, description: textOf(failure['message']) }
   }
-  return recordOf(result)?.['isError'] === true ? { errorType: 'tool_error' } : SUCCESS
+  return recordOf(result)?.['isError'] === true ? { errorType: 'tool_error', result } : { result }
 }
 
 /** What was thrown. Its message may be told: it is of the transport, or of the application's own handler. */

@@ -40,6 +40,11 @@ export function factsOf({ method, params }: McpMessage): RequestFacts {
   }
 }
 
+/** What a tool is given. */
+export function argumentsOf({ params }: McpMessage): unknown {
+  return recordOf(params)?.['arguments']
+}
+
 export function spanName({ method, name }: RequestFacts): string {
   return name === undefined ? method : `${method} ${name}`
 }

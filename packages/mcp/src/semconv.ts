@@ -11,6 +11,9 @@ export const ATTR_JSONRPC_REQUEST_ID = 'jsonrpc.request.id'
 export const ATTR_RPC_STATUS_CODE = 'rpc.response.status_code'
 export const ATTR_OPERATION = 'gen_ai.operation.name'
 export const ATTR_TOOL_NAME = 'gen_ai.tool.name'
+/** What a tool is given and what it gives: content, recorded only by the application's own recorder. */
+export const ATTR_TOOL_ARGUMENTS = 'gen_ai.tool.call.arguments'
+export const ATTR_TOOL_RESULT = 'gen_ai.tool.call.result'
 export const ATTR_PROMPT_NAME = 'gen_ai.prompt.name'
 /** `pipe` or `tcp`; left out within one process. */
 export const ATTR_NETWORK_TRANSPORT = 'network.transport'

@@ -1,10 +1,12 @@
 import { propagation, SpanKind, trace, type Attributes, type Context } from '@opentelemetry/api'
 import { ATTR_ROOT_REASON, NO_SPAN, safely, type Signals } from '@waybill/core/adapter'
+import { recordContent } from './content.ts'
 import { instrumentsOf } from './metrics.ts'
 import type { Settings } from './options.ts'
 import { originOf, withHandled, type Arrival } from './origin.ts'
 import { outcomeAttributes, recordOutcome, type Outcome } from './outcome.ts'
 import { creationAttributes, spanName } from './request.ts'
+import { ATTR_TOOL_ARGUMENTS, ATTR_TOOL_RESULT } from './semconv.ts'
 
 /** A request being handled: a SERVER span that ends exactly once. */
 export interface Serving {
@@ -39,12 +41,14 @@ export function beginServing(
       span.setAttributes(details())
     })
   const context = span === NO_SPAN ? parent : trace.setSpan(parent, span)
+  recordContent(settings, context, facts, ATTR_TOOL_ARGUMENTS, arrival.given)
   let ended = false
   return {
     context: withHandled(context, { facts, creation, baggage: propagation.getBaggage(parent) }),
     end(outcome, attributes = {}) {
       if (ended) return
       ended = true
+      recordContent(settings, context, facts, ATTR_TOOL_RESULT, outcome.result)
       safely(log, 'ending a server span', undefined, () => {
         try {
           recordOutcome(span, outcome)

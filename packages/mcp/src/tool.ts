@@ -32,7 +32,12 @@ export function traceTool<H extends (...args: never[]) => unknown>(handler: H, m
     const signals = telemetry.signals()
     if (signals === undefined || isTraced(facts)) return call()
     const serving = safely(telemetry.log, 'tracing a tool', undefined, () => {
-      const arrival: Arrival = { facts, carriers: carriersIn(args), info: {} }
+      const arrival: Arrival = {
+        facts,
+        given: args.length > 1 ? args[0] : undefined,
+        carriers: carriersIn(args),
+        info: {},
+      }
       return beginServing(settings, signals, arrival)
     })
     if (serving === undefined) return call()

@@ -20,6 +20,7 @@ describe('what traceMcp refuses', () => {
     ['a wrong value', { clientSpan: 'sometimes' }, "option clientSpan to be 'auto', 'always' or 'never'"],
     ['a wrong list', { baggageTo: 'tools.example.com' }, 'option baggageTo to be an array of strings'],
     ['a wrong trust', { trust: 'maybe' }, "option trust to be 'continue', 'link', 'ignore' or a function"],
+    ['a recorder that is none', { recordContent: true }, 'option recordContent to be a function'],
     ['no options', null, 'an options object'],
   ])('%s', (_, options, expected) => {
     expect(() => traceMcp(peer(), options as never)).toThrow(expected)
