@@ -2,6 +2,9 @@ import type { Packed } from '@waybill/core'
 import { runAgent, type AgentOptions, type AgentRun } from './agent-span.ts'
 import { runAggregation, type AggregateOptions } from './aggregate.ts'
 import { frameOf } from './frame.ts'
+import { createMiddleware, type AgentMiddleware } from './glue/langchain.ts'
+import { countModel, type AgentsModel } from './glue/openai-agents.ts'
+import { toolFunction } from './glue/tool-function.ts'
 import type { AgentKeys } from './keys.ts'
 import { attach, merge } from './reply.ts'
 import { resolveSettings, type AgentSettings, type Resolved } from './settings.ts'
@@ -159,4 +162,44 @@ export function attachUsage<T extends object>(reply: T): T & Partial<Record<stri
  */
 export function mergeUsage<T>(reply: T): T {
   return merge(reply)
+}
+
+/**
+ * The function of a tool with a span `execute_tool {name}` that is active while it runs, for frameworks whose own spans are
+ * not: LangChain and LangGraph (`tool(activeToolSpan('search', search), …)`), OpenAI Agents
+ * (`tool({ name: 'search', execute: activeToolSpan('search', search), … })`). What it publishes lies under that span.
+ *
+ * @throws WaybillTypeError if this is no name, or no function
+ * @example
+ * const search = tool({ name: 'search', execute: activeToolSpan('search', searching), description, parameters })
+ */
+export function activeToolSpan<A extends unknown[], R>(
+  name: string,
+  execute: (...args: A) => R,
+): (...args: A) => R {
+  return toolFunction(current, name, execute)
+}
+
+/**
+ * A middleware for `createAgent` of LangChain 1: every tool runs in an active span `execute_tool {name}`, and what its models
+ * used is counted. Leave `usageSpanProcessor` out where an instrumentation makes spans of these models too.
+ *
+ * @example
+ * const agent = createAgent({ model, tools, middleware: [agentMiddleware()] })
+ */
+export function agentMiddleware(): AgentMiddleware {
+  return createMiddleware(current)
+}
+
+/**
+ * A model of OpenAI Agents that counts what it used for the agent at work; streamed answers as well. The model that is given
+ * stays as it is.
+ *
+ * @param name by which it is priced, and counted in metrics
+ * @throws WaybillTypeError if this is no model
+ * @example
+ * const agent = new Agent({ name: 'planner', model: countedModel(await provider.getModel('gpt-5'), 'gpt-5') })
+ */
+export function countedModel<M extends AgentsModel>(model: M, name?: string): M {
+  return countModel(current, model, name)
 }

@@ -1,6 +1,9 @@
 export {
+  activeToolSpan,
+  agentMiddleware,
   aggregate,
   attachUsage,
+  countedModel,
   createAgents,
   mergeUsage,
   recordUsage,
@@ -22,3 +25,5 @@ export type { ModelUsage } from './usage.ts'
 export type { UsageSpanProcessor } from './usage-processor.ts'
 export { contentGuard, type ContentGuard, type ContentGuardOptions, type Redact } from './sensitive/guard.ts'
 export { recordSensitive, type SensitiveOptions } from './sensitive/record.ts'
+export type { AgentMiddleware } from './glue/langchain.ts'
+export type { AgentsModel } from './glue/openai-agents.ts'
