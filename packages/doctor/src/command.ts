@@ -9,6 +9,8 @@ import { readSources } from './input/read.ts'
 import { sourcesOf } from './input/source.ts'
 import { listen, type ListenOptions } from './live/listen.ts'
 import { collectSpans } from './model/spans.ts'
+import type { PeekOptions } from './peek/options.ts'
+import { peek } from './peek/peek.ts'
 import { leaksOf } from './privacy/privacy.ts'
 import { leakCounter, reportPrivacy } from './privacy/report.ts'
 import { report, type Terminal } from './report/report.ts'
@@ -43,6 +45,22 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
     .action(
       async (command: string[], options: DiagnosisOptions & Pick<ListenOptions, 'port' | 'quietMs'>) => {
         code = await listen(command, settingsOf(options), options, terminal)
+      },
+    )
+  program
+    .command('peek')
+    .description('look at waiting messages without changing anything: do they carry context?')
+    .argument('<url>', 'redis://, amqp:// or kafka://')
+    .argument('[destination]', 'stream, queue or topic; on Redis by default all')
+    .option('--count <n>', 'most messages of each destination', Number, 50)
+    .option('--seconds <s>', 'RabbitMQ: how long to take copies', Number, 5)
+    .option('--exchange <name>', 'RabbitMQ: what to take copies of')
+    .option('--key <pattern>', 'RabbitMQ: routing key', '#')
+    .option('--prefix <prefix>', "BullMQ's prefix", 'bull')
+    .addOption(tableOrJson())
+    .action(
+      async (url: string, name: string | undefined, options: PeekOptions & { format: 'table' | 'json' }) => {
+        code = await peek(url, name, options, terminal)
       },
     )
   program
