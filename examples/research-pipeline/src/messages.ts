@@ -2,6 +2,8 @@
 interface Errand {
   /** Where the aggregator posts the answer. */
   readonly replyTo: string
+  /** Names the request in the spans of every agent. */
+  readonly conversation: string
 }
 
 /** BullMQ: orchestrator → planner. */

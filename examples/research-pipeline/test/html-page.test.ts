@@ -28,6 +28,7 @@ const page = htmlPage({
         index: 0,
         count: 1,
         replyTo: '',
+        conversation: '',
       },
     ],
   },

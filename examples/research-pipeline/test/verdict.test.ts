@@ -5,7 +5,7 @@ import type { Answer } from '../src/messages.ts'
 import { madeSpan } from './made-span.ts'
 
 function answerOf(...indices: number[]): Answer {
-  const rest = { text: '', quote: '', source: '', wordsRead: 0, count: 3, replyTo: '' }
+  const rest = { text: '', quote: '', source: '', wordsRead: 0, count: 3, replyTo: '', conversation: '' }
   return { text: 'the answer', findings: indices.map((index) => ({ ...rest, index })) }
 }
 

@@ -8,6 +8,8 @@ import { generate } from './generate.ts'
 interface Measured {
   readonly ms: number
   readonly maxRssMb: number
+  /** All threads, start included. */
+  readonly cpuMs: number
   readonly lost: number
 }
 
@@ -15,18 +17,19 @@ const sizes = process.argv.slice(2).map(Number)
 const folder = mkdtempSync(path.join(os.tmpdir(), 'waybill-doctor-scale-'))
 try {
   console.log(`Node.js ${process.version}, ${os.cpus().length} × ${os.cpus()[0]?.model}`)
-  console.log('    spans    file MB        s   µs/span   peak MB   bytes/span   findings right')
-  const idle = (await measure(path.join(folder, 'one.jsonl'), 10)).maxRssMb
+  console.log('    spans    file MB        s     CPU s   CPU µs/span   peak MB   bytes/span   findings right')
+  const idle = await measure(path.join(folder, 'one.jsonl'), 10)
   for (const size of sizes.length > 0 ? sizes : [10_000, 100_000, 1_000_000]) {
     const file = path.join(folder, `${size}.jsonl`)
-    const { ms, maxRssMb, lost } = await measure(file, size)
+    const { ms, cpuMs, maxRssMb, lost } = await measure(file, size)
     const row = [
       [size, 9, 0],
       [statSync(file).size / 1e6, 10, 0],
       [ms / 1000, 8, 2],
-      [(ms * 1000) / size, 9, 1],
+      [cpuMs / 1000, 9, 2],
+      [((cpuMs - idle.cpuMs) * 1000) / size, 13, 1],
       [maxRssMb, 9, 0],
-      [((maxRssMb - idle) * 1024 * 1024) / size, 12, 0],
+      [((maxRssMb - idle.maxRssMb) * 1024 * 1024) / size, 12, 0],
     ] as const
     const right = lost === Math.ceil(size / 1_000)
     console.log(

@@ -8,5 +8,7 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   err: process.stderr,
   env: {},
 })
-const { maxRSS } = process.resourceUsage()
-process.stderr.write(`${JSON.stringify({ ms: performance.now() - started, maxRssMb: maxRSS / 1024 })}\n`)
+const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage()
+process.stderr.write(
+  `${JSON.stringify({ ms: performance.now() - started, maxRssMb: maxRSS / 1024, cpuMs: (userCPUTime + systemCPUTime) / 1000 })}\n`,
+)

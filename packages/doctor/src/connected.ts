@@ -1,4 +1,5 @@
 import { diagnose, type Diagnosis } from './diagnose.ts'
+import { readDocument } from './input/document.ts'
 import { rawSpanOf, type SdkSpan } from './input/sdk-span.ts'
 import { collectSpans } from './model/spans.ts'
 import { table } from './report/table.ts'
@@ -9,6 +10,23 @@ export function diagnoseSpans(spans: Iterable<SdkSpan>, settings: Partial<Settin
   const collector = collectSpans()
   for (const span of spans) collector.add(rawSpanOf(span))
   const input = { files: [], formats: ['in-process'], partial: false, warnings: [] } as const
+  return diagnose(collector.model(), input, settings)
+}
+
+/**
+ * Diagnoses an export that is at hand as parsed JSON: OTLP, Tempo, Jaeger or Zipkin, as the command line reads them.
+ *
+ * @throws TypeError if it is none of these
+ */
+export function diagnoseExport(value: unknown, settings: Partial<Settings> = {}): Diagnosis {
+  const collector = collectSpans()
+  const { format, partial = false } = readDocument(value, (span) => collector.add(span))
+  if (format === undefined) {
+    throw new TypeError(
+      '@waybill/doctor: diagnoseExport() expected an export of OTLP JSON, Tempo, Jaeger or Zipkin v2, got something else',
+    )
+  }
+  const input = { files: [], formats: [format], partial, warnings: [] } as const
   return diagnose(collector.model(), input, settings)
 }
 

@@ -1,6 +1,7 @@
-export { assertConnected, diagnoseSpans } from './connected.ts'
+export { assertConnected, diagnoseExport, diagnoseSpans } from './connected.ts'
 export type { Diagnosis } from './diagnose.ts'
 export type { SdkSpan } from './input/sdk-span.ts'
 export type { Evidence, Finding, Hop, RuleId, Side } from './rules/finding.ts'
+export { table as formatDiagnosis } from './report/table.ts'
 export { type Level, type Settings } from './settings.ts'
 export { selftest, type SelftestOptions, type SelftestResult } from './selftest.ts'

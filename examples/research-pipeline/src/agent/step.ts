@@ -6,6 +6,11 @@ interface StepOptions extends SpanOptions {
   readonly parent?: Context
 }
 
+/** What agents commonly put on their spans, and what the doctor knows a request by. */
+export function ofConversation(conversation: string): StepOptions {
+  return { attributes: { 'gen_ai.conversation.id': conversation } }
+}
+
 /** A piece of an agent's work in a hand-made span, the same in both runs. */
 export function step<T>(
   name: string,

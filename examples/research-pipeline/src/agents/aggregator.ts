@@ -3,7 +3,7 @@ import { traceHandler } from '@waybill/redis-streams'
 import { Redis } from 'ioredis'
 import { runAgent } from '../agent/agent.ts'
 import { post } from '../agent/http.ts'
-import { step, think } from '../agent/step.ts'
+import { ofConversation, step, think } from '../agent/step.ts'
 import type { Answer, Finding } from '../messages.ts'
 
 type Entry = readonly [id: string, fields: readonly string[] | null]
@@ -23,15 +23,19 @@ await runAgent(async ({ agent, queues, redisUrl, waybill, progress }) => {
 
   async function collect([, fields]: Entry): Promise<void> {
     const finding = JSON.parse(fields?.[1] ?? '') as Finding
-    await step('collect', async (span) => {
-      await think(15)
-      collected.push(finding)
-      links.push({ context: span.spanContext() })
-      progress(`${collected.length} of ${finding.count} findings are here`)
-      if (collected.length === finding.count) {
-        await step('answer', (joined) => answer(finding.replyTo, joined), { links: links.slice(0, -1) })
-      }
-    })
+    await step(
+      'collect',
+      async (span) => {
+        await think(15)
+        collected.push(finding)
+        links.push({ context: span.spanContext() })
+        progress(`${collected.length} of ${finding.count} findings are here`)
+        if (collected.length === finding.count) {
+          await step('answer', (joined) => answer(finding.replyTo, joined), { links: links.slice(0, -1) })
+        }
+      },
+      ofConversation(finding.conversation),
+    )
   }
 
   async function answer(replyTo: string, span: Span): Promise<void> {

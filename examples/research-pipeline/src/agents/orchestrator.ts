@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { bullmqTelemetry } from '@waybill/bullmq'
 import { Queue } from 'bullmq'
 import { runAgent } from '../agent/agent.ts'
 import { serve } from '../agent/http.ts'
-import { step, think } from '../agent/step.ts'
+import { ofConversation, step, think } from '../agent/step.ts'
 import type { Answer, Question } from '../messages.ts'
 
 await runAgent(async ({ queues, redisUrl, waybill, progress }) => {
@@ -16,12 +17,14 @@ await runAgent(async ({ queues, redisUrl, waybill, progress }) => {
   const { promise: answered, resolve: answer } = Promise.withResolvers<Answer>()
   const endpoint = await serve({
     async '/research'(question) {
-      await step('brief the planner', async () => {
+      const conversation = randomUUID()
+      const brief = async (): Promise<void> => {
         await think(60)
         const { text } = question as { readonly text: string }
-        await queue.add('question', { text, replyTo: `${endpoint.url}/answers` })
+        await queue.add('question', { text, conversation, replyTo: `${endpoint.url}/answers` })
         progress('took the question, queued it for the planner')
-      })
+      }
+      await step('brief the planner', brief, ofConversation(conversation))
       return answered
     },
     async '/answers'(body) {

@@ -3,7 +3,7 @@ import { traceProducer } from '@waybill/kafka'
 import { Worker } from 'bullmq'
 import { runAgent } from '../agent/agent.ts'
 import { kafkaClient } from '../agent/kafka.ts'
-import { step, think } from '../agent/step.ts'
+import { ofConversation, step, think } from '../agent/step.ts'
 import type { Question, SubQuestion } from '../messages.ts'
 
 await runAgent(async ({ agent, queues, redisUrl, kafkaBrokers, waybill, progress }) => {
@@ -18,8 +18,8 @@ await runAgent(async ({ agent, queues, redisUrl, kafkaBrokers, waybill, progress
   })
   await worker.waitUntilReady()
 
-  async function plan({ text, replyTo }: Question): Promise<void> {
-    await step('plan', async () => {
+  async function plan({ text, replyTo, conversation }: Question): Promise<void> {
+    const split = async (): Promise<void> => {
       await think(220)
       const parts = text.replace(/\?$/, '').split(/,\s*(?:and\s+)?/)
       const messages = parts.map((part, index): SubQuestion => ({
@@ -27,13 +27,15 @@ await runAgent(async ({ agent, queues, redisUrl, kafkaBrokers, waybill, progress
         index,
         count: parts.length,
         replyTo,
+        conversation,
       }))
       await producer.send({
         topic: queues['sub-questions'],
         messages: messages.map((message) => ({ value: JSON.stringify(message) })),
       })
       progress(`split the question into ${parts.length} and sent them on`)
-    })
+    }
+    await step('plan', split, ofConversation(conversation))
   }
 
   return {

@@ -4,7 +4,7 @@ import amqp from 'amqplib'
 import { runAgent } from '../agent/agent.ts'
 import { readCorpus } from '../agent/corpus.ts'
 import { kafkaClient } from '../agent/kafka.ts'
-import { step, think } from '../agent/step.ts'
+import { ofConversation, step, think } from '../agent/step.ts'
 import { byOverlap } from '../agent/words.ts'
 import type { Passage, Passages, SubQuestion } from '../messages.ts'
 
@@ -28,19 +28,23 @@ await runAgent(async ({ agent, queues, amqpUrl, kafkaBrokers, waybill, progress 
   await joined
 
   async function retrieve(question: SubQuestion): Promise<void> {
-    await step('retrieve', async (span) => {
-      await think(110)
-      const passages = byOverlap<Passage>(
-        question.text,
-        corpus,
-        ({ title, text }) => `${title} ${text}`,
-      ).slice(0, 2)
-      span.setAttribute('research.passages', passages.length)
-      const message: Passages = { ...question, passages }
-      channel.sendToQueue(queues.passages, Buffer.from(JSON.stringify(message)))
-      await channel.waitForConfirms()
-      progress(`${question.index + 1}/${question.count}: found “${passages[0]?.title}” for the tool agent`)
-    })
+    await step(
+      'retrieve',
+      async (span) => {
+        await think(110)
+        const passages = byOverlap<Passage>(
+          question.text,
+          corpus,
+          ({ title, text }) => `${title} ${text}`,
+        ).slice(0, 2)
+        span.setAttribute('research.passages', passages.length)
+        const message: Passages = { ...question, passages }
+        channel.sendToQueue(queues.passages, Buffer.from(JSON.stringify(message)))
+        await channel.waitForConfirms()
+        progress(`${question.index + 1}/${question.count}: found “${passages[0]?.title}” for the tool agent`)
+      },
+      ofConversation(question.conversation),
+    )
   }
 
   return {

@@ -3,7 +3,7 @@ import { traceProducer } from '@waybill/redis-streams'
 import amqp, { type ConsumeMessage } from 'amqplib'
 import { Redis } from 'ioredis'
 import { runAgent } from '../agent/agent.ts'
-import { step, think } from '../agent/step.ts'
+import { ofConversation, step, think } from '../agent/step.ts'
 import { allWords, byOverlap } from '../agent/words.ts'
 import type { Finding, Passages } from '../messages.ts'
 
@@ -31,19 +31,23 @@ await runAgent(async ({ queues, amqpUrl, redisUrl, waybill, progress }) => {
 
   async function quote(message: ConsumeMessage): Promise<void> {
     const { passages, ...question } = JSON.parse(String(message.content)) as Passages
-    await step('quote', async (span) => {
-      await think(SECONDS_OF_THOUGHT * 1000)
-      const sentences = passages.flatMap(({ title, text }) =>
-        (text.match(/[^.]+\./g) ?? []).map((sentence) => ({ source: title, quote: sentence.trim() })),
-      )
-      const [best] = byOverlap(question.text, sentences, (sentence) => sentence.quote)
-      if (best === undefined) throw new Error(`Nothing to quote for: ${question.text}`)
-      const wordsRead = passages.reduce((sum, { text }) => sum + allWords(text).length, 0)
-      span.setAttribute('research.words_read', wordsRead)
-      const finding: Finding = { ...question, ...best, wordsRead }
-      await redis.xadd(queues.findings, '*', 'finding', JSON.stringify(finding))
-      progress(`${question.index + 1}/${question.count}: read ${wordsRead} words, picked a quote`)
-    })
+    await step(
+      'quote',
+      async (span) => {
+        await think(SECONDS_OF_THOUGHT * 1000)
+        const sentences = passages.flatMap(({ title, text }) =>
+          (text.match(/[^.]+\./g) ?? []).map((sentence) => ({ source: title, quote: sentence.trim() })),
+        )
+        const [best] = byOverlap(question.text, sentences, (sentence) => sentence.quote)
+        if (best === undefined) throw new Error(`Nothing to quote for: ${question.text}`)
+        const wordsRead = passages.reduce((sum, { text }) => sum + allWords(text).length, 0)
+        span.setAttribute('research.words_read', wordsRead)
+        const finding: Finding = { ...question, ...best, wordsRead }
+        await redis.xadd(queues.findings, '*', 'finding', JSON.stringify(finding))
+        progress(`${question.index + 1}/${question.count}: read ${wordsRead} words, picked a quote`)
+      },
+      ofConversation(question.conversation),
+    )
     channel.ack(message)
   }
 

@@ -1,5 +1,6 @@
 import { brokerNames, type StartedBrokers } from '@waybill/brokers'
 import { connectedness, entryOf, queueTimes } from '../spans/statistics.ts'
+import { examine, faultsOfVerdicts, printVerdicts } from './doctor.ts'
 import { htmlPage } from '../waterfall/html-page.ts'
 import { inkFor } from '../waterfall/ink.ts'
 import { outputFolder, save } from './output-folder.ts'
@@ -69,5 +70,8 @@ export async function showDemo({ brokers }: StartedBrokers, signal: AbortSignal)
   })
   printHeading(`Saved in ${outputFolder}`, ink)
   for (const file of files) console.log(`  ${file}`)
-  return faultsOf(summary, { before: before.answer, after: after.answer })
+  const verdicts = examine(before, after)
+  printHeading("The doctor's verdict: npx waybill-doctor demo-output/before.otlp.json, and after", ink)
+  printVerdicts(verdicts, ink)
+  return [...faultsOf(summary, { before: before.answer, after: after.answer }), ...faultsOfVerdicts(verdicts)]
 }

@@ -36,7 +36,7 @@ async function look(url: string, destination: string | undefined, options: PeekO
   try {
     if (/^rediss?:/.test(url)) return await peekRedis(url, destination, options)
     if (/^amqps?:/.test(url)) return await peekRabbitmq(url, destination, options)
-    if (/^kafka:/.test(url) || /^[\w.-]+:\d+(,|$)/.test(url))
+    if (url.startsWith('kafka:') || /^[\w.-]+:\d+(,|$)/.test(url))
       return await peekKafka(url, destination, options)
   } catch (error) {
     if (error instanceof UnreadableInput) throw error
