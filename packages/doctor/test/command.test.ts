@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { Socket } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { runCommand } from '../src/command.ts'
 import { fixtures } from './reading.ts'
 
@@ -116,6 +117,13 @@ test('files, patterns and gzip are read as one export, each file once', async ()
   file('b.json.gz', gzipSync(readFileSync(fixture('fixed'))))
   const { out } = await run(`${folder}/*`, path.join(folder, 'a.json'))
   expect(out).toContain('111 spans · 36 traces')
+})
+
+test('doctor-40: nothing is sent anywhere', async () => {
+  const connect = vi.spyOn(Socket.prototype, 'connect')
+  for (const command of ['diagnose', 'cost', 'privacy']) await run(command, fixture('broken'))
+  expect(connect).not.toHaveBeenCalled()
+  connect.mockRestore()
 })
 
 test('doctor-40: no file is written but the one that is asked for', async () => {

@@ -110,6 +110,8 @@ describe('context lost', () => {
     const diagnosis = examine([send('a1', 's7', 'jobs', '7', 1), ...attempts, ...frame()])
     expect(verdict(diagnosis)).toEqual(['MQ-CONTEXT-LOST info ×1'])
     expect(diagnosis.findings[0]?.evidence[0]?.text).toBe('attempt 2 of entry 7 lost it')
+    // Only what is certain counts among what the fixes would join.
+    expect(diagnosis.tracesAfter).toBe(diagnosis.traces)
   })
 
   test('doctor-7: ids that begin anew at 1 pair within their generation only', () => {
@@ -126,6 +128,8 @@ describe('context lost', () => {
       process('a2', 'p2', 'jobs', '1', 1_003, { parent: 's2' }),
     ]
     expect(examine([...early, ...frame()]).findings.filter(({ level }) => level === 'certain')).toEqual([])
+    const alone = early.slice(0, 2)
+    expect(examine([...alone, ...frame()]).findings.filter(({ level }) => level === 'certain')).toEqual([])
   })
 
   test('doctor-4: without ids no pair is claimed, only the hop', () => {
@@ -235,6 +239,11 @@ describe('context lost', () => {
         : span,
     )
     expect(side(reason)?.side).toBe('producer')
+    // A send of Waybill has written its context: whoever did not read it is the other side.
+    const ours = lost(1, 0).map((span) =>
+      span.kind === 'PRODUCER' ? { ...span, scope: '@waybill/redis-streams' } : span,
+    )
+    expect(side(ours)?.side).toBe('consumer')
   })
 })
 
@@ -407,6 +416,10 @@ describe('tools', () => {
       facts: call,
     }
     expect(verdict(examine([agent, client, server, ...frame()]))).toEqual(['TOOL-ROOT certain ×1'])
+    const earlier = { ...client, from: -50, to: -40 }
+    expect(verdict(examine([{ ...agent, from: -60 }, earlier, server, ...frame()]))).toEqual([
+      'TOOL-ROOT probable ×1',
+    ])
     const sentry = examine([{ ...server, scope: 'sentry.mcp' }, ...frame()])
     expect(sentry.findings[0]?.message).toContain('Sentry')
   })
