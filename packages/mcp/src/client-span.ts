@@ -43,6 +43,7 @@ export interface Calling {
   readonly context: Context
   /** The copy that is sent. */
   readonly message: McpMessage
+  /** @param attributes what is known of the connection by now, for spans and points */
   end(outcome: Outcome, attributes?: Attributes): void
 }
 
@@ -95,7 +96,6 @@ export function beginCalling(sender: Sender, message: McpMessage, details: () =>
         }
         instrumentsOf(signals).operation.client.record((performance.now() - started) / 1000, {
           ...creationAttributes(facts),
-          ...endpoint.attributes,
           ...attributes,
           ...outcomeAttributes(outcome),
         })
