@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import { chown, cp } from 'node:fs/promises'
@@ -56,9 +56,10 @@ async function installedPrograms(): Promise<Programs> {
 /** PostgreSQL refuses to run as root. */
 function unprivileged(): User | undefined {
   if (process.getuid?.() !== 0) return undefined
-  const idOf = (option: string): number =>
-    Number(execFileSync('id', [option, 'nobody'], { encoding: 'utf8' }))
-  return { uid: idOf('-u'), gid: idOf('-g') }
+  const [, uid, gid] = /^nobody:[^:]*:(\d+):(\d+):/m.exec(fs.readFileSync('/etc/passwd', 'utf8')) ?? []
+  if (uid === undefined)
+    throw new Error('PostgreSQL does not run as root, and there is no user "nobody" here')
+  return { uid: Number(uid), gid: Number(gid) }
 }
 
 /** Root's own folders are closed to others; there the binaries run from a copy. */

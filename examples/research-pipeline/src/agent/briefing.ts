@@ -7,6 +7,8 @@ export interface Briefing {
   readonly waybill: boolean
   readonly queues: QueueNames
   readonly redisUrl: string
+  /** Where BullMQ keeps its jobs: that Redis, or a PostgreSQL. */
+  readonly bullmqUrl: string
   readonly amqpUrl: string
   readonly kafkaBrokers: string
   /** The receiver of OTLP/HTTP in the demo's main process. */

@@ -2,16 +2,15 @@ import { randomUUID } from 'node:crypto'
 import { bullmqTelemetry } from '@waybill/bullmq'
 import { Queue } from 'bullmq'
 import { runAgent } from '../agent/agent.ts'
+import { bullmqBackend } from '../agent/bullmq.ts'
 import { serve } from '../agent/http.ts'
 import { ofConversation, step, think } from '../agent/step.ts'
 import type { Answer, Question } from '../messages.ts'
 
-await runAgent(async ({ queues, redisUrl, waybill, progress }) => {
-  const connection = { url: redisUrl }
-  const queue = new Queue<Question>(queues.questions, {
-    connection,
-    ...(waybill && { telemetry: bullmqTelemetry() }),
-  })
+await runAgent(async ({ queues, bullmqUrl, waybill, progress }) => {
+  const { connection, backend } = bullmqBackend(bullmqUrl)
+  const options = { connection, ...(waybill && { telemetry: bullmqTelemetry() }) }
+  const queue = new Queue<Question>(queues.questions, options, backend)
   await queue.waitUntilReady()
 
   const { promise: answered, resolve: answer } = Promise.withResolvers<Answer>()

@@ -1,4 +1,4 @@
-import { brokerNames, type StartedBrokers } from '@waybill/brokers'
+import type { DemoBrokers } from './demo-brokers.ts'
 import { connectedness, entryOf, queueTimes } from '../spans/statistics.ts'
 import { examine, faultsOfVerdicts, printVerdicts } from './doctor.ts'
 import { htmlPage } from '../waterfall/html-page.ts'
@@ -24,15 +24,19 @@ const ENTRY = 'POST /research'
 const ink = inkFor(process.stdout, process.env)
 
 /** Both runs, what they show, and what they leave on disk. Gives what is not as it must be. */
-export async function showDemo({ brokers }: StartedBrokers, signal: AbortSignal): Promise<string[]> {
-  const urls = {
-    redisUrl: brokers.redis?.url ?? '',
-    amqpUrl: brokers.rabbitmq?.url ?? '',
-    kafkaBrokers: brokers.kafka?.url ?? '',
-  }
+export async function showDemo(demoBrokers: DemoBrokers, signal: AbortSignal): Promise<string[]> {
+  const { urls, versions, bullmqOnly, leftOut } = demoBrokers
+  for (const line of leftOut) console.log(line)
   const runOnce = (heading: string, waybill: boolean): Promise<RunResult> => {
     printHeading(heading, ink)
-    return runPipeline({ waybill, question: QUESTION, urls, signal, onProgress: progressPrinter(ink) })
+    return runPipeline({
+      waybill,
+      question: QUESTION,
+      urls,
+      bullmqOnly,
+      signal,
+      onProgress: progressPrinter(ink),
+    })
   }
   const before = await runOnce('1  Without Waybill: OpenTelemetry and hand-made spans in every agent', false)
   const after = await runOnce('2  With Waybill: the same agents, and one line more for each client', true)
@@ -53,7 +57,6 @@ export async function showDemo({ brokers }: StartedBrokers, signal: AbortSignal)
   printHeading('Time spent in queues', ink)
   printQueueTimes(times, ink)
 
-  const versions = Object.fromEntries(brokerNames.map((name) => [name, brokers[name]?.version ?? '']))
   const summary = summarize(beforeConnected, afterConnected, times, versions)
   const files = save({
     'before.otlp.json': JSON.stringify(before.export, null, 2),
@@ -73,5 +76,6 @@ export async function showDemo({ brokers }: StartedBrokers, signal: AbortSignal)
   const verdicts = examine(before, after)
   printHeading("The doctor's verdict: npx waybill-doctor demo-output/before.otlp.json, and after", ink)
   printVerdicts(verdicts, ink)
+  for (const line of leftOut) console.log(line)
   return [...faultsOf(summary, { before: before.answer, after: after.answer }), ...faultsOfVerdicts(verdicts)]
 }

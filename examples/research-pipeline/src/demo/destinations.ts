@@ -2,10 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import amqp from 'amqplib'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
+import { bullmqBackend } from '../agent/bullmq.ts'
 import { kafkaClient } from '../agent/kafka.ts'
 import type { QueueNames } from '../queues.ts'
 
 export interface BrokerUrls {
+  /** Where BullMQ keeps its jobs: Redis or PostgreSQL. */
+  readonly bullmqUrl: string
   readonly redisUrl: string
   readonly amqpUrl: string
   readonly kafkaBrokers: string
@@ -32,8 +35,9 @@ export async function removeDestinations(
   queues: QueueNames,
   urls: BrokerUrls,
   created: Promise<void>,
+  bullmqOnly: boolean,
 ): Promise<void> {
-  const removed = removeAll(queues, urls, created)
+  const removed = bullmqOnly ? removeBullmq(queues, urls) : removeAll(queues, urls, created)
   await Promise.race([removed, sleep(PATIENCE_MS, undefined, { ref: false })])
 }
 
@@ -48,8 +52,14 @@ async function removeAll(queues: QueueNames, urls: BrokerUrls, created: Promise<
     }),
     withChannel(urls, (channel) => channel.deleteQueue(queues.passages)),
     withRedis(urls, (redis) => redis.del(queues.findings)),
-    withBullmq(queues, urls, (queue) => queue.obliterate({ force: true })),
+    withBullmq(queues.questions, urls, (queue) => queue.obliterate({ force: true })),
   ])
+}
+
+async function removeBullmq(queues: QueueNames, urls: BrokerUrls): Promise<void> {
+  const used = [queues.questions, queues['sub-questions'], queues.findings]
+  const removed = used.map((name) => withBullmq(name, urls, (queue) => queue.obliterate({ force: true })))
+  await Promise.allSettled(removed)
 }
 
 /** A lost connection also fails the call that needs it; the event would only be printed, or end the process. */
@@ -90,11 +100,12 @@ async function withRedis(urls: BrokerUrls, use: (redis: Redis) => Promise<unknow
 }
 
 async function withBullmq(
-  queues: QueueNames,
+  name: string,
   urls: BrokerUrls,
   use: (queue: Queue) => Promise<unknown>,
 ): Promise<void> {
-  const queue = new Queue(queues.questions, { connection: { url: urls.redisUrl } }).on('error', ignore)
+  const { connection, backend } = bullmqBackend(urls.bullmqUrl)
+  const queue = new Queue(name, { connection }, backend).on('error', ignore)
   try {
     await use(queue)
   } finally {

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url))
 
-/** At the repository's root, and ignored by git. */
-export const outputFolder = path.join(root, 'demo-output')
+/** At the repository's root, and ignored by git, unless `DEMO_OUTPUT` names another. */
+export const outputFolder: string = process.env['DEMO_OUTPUT'] ?? path.join(root, 'demo-output')
 
 /** Writes the files there; gives their paths as people would type them. */
 export function save(files: Readonly<Record<string, string>>): string[] {

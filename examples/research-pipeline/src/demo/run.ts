@@ -4,7 +4,7 @@ import { queueNames, withoutRunId } from '../queues.ts'
 import { type ExportTraceServiceRequest, mergeExports, spansOf } from '../spans/otlp.ts'
 import { startReceiver } from '../spans/receiver.ts'
 import type { ReceivedSpan } from '../spans/span.ts'
-import { type AgentName, agents, startAgent } from './agent-process.ts'
+import { type AgentName, agents, bullmqAgents, startAgent } from './agent-process.ts'
 import { type BrokerUrls, createDestinations, removeDestinations } from './destinations.ts'
 
 export interface RunResult {
@@ -19,6 +19,8 @@ interface RunOptions {
   readonly waybill: boolean
   readonly question: string
   readonly urls: BrokerUrls
+  /** All four hops on BullMQ, since other brokers are missing. */
+  readonly bullmqOnly: boolean
   readonly signal: AbortSignal
   readonly onProgress: (agent: AgentName | 'demo', text: string) => void
 }
@@ -32,6 +34,7 @@ export async function runPipeline({
   waybill,
   question,
   urls,
+  bullmqOnly,
   signal,
   onProgress,
 }: RunOptions): Promise<RunResult> {
@@ -40,12 +43,13 @@ export async function runPipeline({
   await using cleanup = new AsyncDisposableStack()
   const receiver = await startReceiver()
   cleanup.defer(() => receiver.close())
-  const created = createDestinations(queues, urls)
-  cleanup.defer(() => removeDestinations(queues, urls, created))
+  const created = bullmqOnly ? Promise.resolve() : createDestinations(queues, urls)
+  cleanup.defer(() => removeDestinations(queues, urls, created, bullmqOnly))
   await withLimit(created, READY_WITHIN_MS, 'creating the queues', signal)
 
   const briefing = { waybill, queues, tracesUrl: receiver.url, ...urls }
-  const processes = agents.map((name) => startAgent(name, briefing, signal, (text) => onProgress(name, text)))
+  const names: readonly AgentName[] = bullmqOnly ? bullmqAgents : agents
+  const processes = names.map((name) => startAgent(name, briefing, signal, (text) => onProgress(name, text)))
   const stopAgents = async (): Promise<void> => {
     await Promise.all(processes.map((agent) => agent.stop()))
   }

@@ -14,6 +14,8 @@ export interface QueueTimes {
   readonly wallSeconds: number
   /** For each queue: the time in which at least one message of the request waited in it. */
   readonly queueSeconds: Readonly<Record<string, number>>
+  /** For each queue: its messaging system, by the spans' own word. */
+  readonly systems?: Readonly<Record<string, string>>
   /** The time in which at least one message of the request waited in any queue. */
   readonly anyQueueSeconds: number
 }
@@ -57,6 +59,12 @@ export function queueTimes(spans: readonly ReceivedSpan[], entry: ReceivedSpan):
       Array.from(queues, (queue) => [
         queue,
         seconds(transits.filter((span) => destinationOf(span) === queue)),
+      ]),
+    ),
+    systems: Object.fromEntries(
+      deliveries.map((span) => [
+        destinationOf(span) ?? '',
+        span.attributes['messaging.system.name'] as string,
       ]),
     ),
     anyQueueSeconds: seconds(transits),

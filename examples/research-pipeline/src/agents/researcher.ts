@@ -1,0 +1,43 @@
+import { bullmqTelemetry } from '@waybill/bullmq'
+import { Worker } from 'bullmq'
+import { runAgent } from '../agent/agent.ts'
+import { bullmqBackend } from '../agent/bullmq.ts'
+import { readCorpus } from '../agent/corpus.ts'
+import { step, think } from '../agent/step.ts'
+import { allWords, byOverlap } from '../agent/words.ts'
+import type { Finding, Passage, SubQuestion } from '../messages.ts'
+
+/** The slow one: a sub-question at a time, and almost a second for each. The others wait in BullMQ. */
+const SECONDS_OF_THOUGHT = 0.9
+
+await runAgent(async ({ queues, bullmqUrl, waybill, progress }) => {
+  const corpus = readCorpus()
+  const { connection, backend } = bullmqBackend(bullmqUrl)
+  const options = { connection, ...(waybill && { telemetry: bullmqTelemetry() }) }
+  const worker = new Worker<SubQuestion, Finding>(
+    queues['sub-questions'],
+    async (job) => research(job.data),
+    options,
+    backend,
+  )
+  await worker.waitUntilReady()
+
+  async function research(question: SubQuestion): Promise<Finding> {
+    return step('research', async (span) => {
+      await think(SECONDS_OF_THOUGHT * 1000)
+      const textOf = ({ title, text }: Passage): string => `${title} ${text}`
+      const passages = byOverlap<Passage>(question.text, corpus, textOf).slice(0, 2)
+      const sentences = passages.flatMap(({ title, text }) =>
+        (text.match(/[^.]+\./g) ?? []).map((sentence) => ({ source: title, quote: sentence.trim() })),
+      )
+      const [best] = byOverlap(question.text, sentences, (sentence) => sentence.quote)
+      if (best === undefined) throw new Error(`Nothing to quote for: ${question.text}`)
+      const wordsRead = passages.reduce((sum, { text }) => sum + allWords(text).length, 0)
+      span.setAttribute('research.words_read', wordsRead)
+      progress(`${question.index + 1}/${question.count}: read ${wordsRead} words, picked a quote`)
+      return { ...question, ...best, wordsRead }
+    })
+  }
+
+  return { stop: () => worker.close() }
+})
