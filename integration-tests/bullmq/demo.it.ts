@@ -47,5 +47,5 @@ test('bullmq-32: with no engine and no system broker, the demo runs its BullMQ p
     before: object
     after: object
   }
-  expect(summary).toMatchObject({ before: { traces: 6 }, after: { traces: 1, orphanRoots: 0 } })
+  expect(summary).toMatchObject({ before: { traces: 8 }, after: { traces: 1, orphanRoots: 0 } })
 }, 70_000)

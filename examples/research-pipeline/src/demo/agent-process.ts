@@ -6,7 +6,7 @@ import { type Briefing, type Report, writeBriefing } from '../agent/briefing.ts'
 /** In the order of the pipeline. */
 export const agents = ['orchestrator', 'planner', 'retriever', 'tool-agent', 'aggregator'] as const
 /** Those of the pipeline that needs BullMQ alone. */
-export const bullmqAgents = ['orchestrator', 'flow-planner', 'researcher', 'flow-aggregator'] as const
+export const bullmqAgents = ['orchestrator', 'bullmq-planner', 'researcher', 'bullmq-aggregator'] as const
 export type AgentName = (typeof agents)[number] | (typeof bullmqAgents)[number]
 
 /** An agent in a process of its own. */
