@@ -49,7 +49,7 @@ export async function startContainer(recipe: Recipe): Promise<BrokerContainer> {
 async function startOn(recipe: Recipe, port: number): Promise<BrokerContainer> {
   const runtime = await getContainerRuntimeClient()
   const host = loopback(runtime.info.containerRuntime.host)
-  const { image, port: inside = port, files = [] } = recipe.container
+  const { image, port: inside = port, onHostNetwork = false, files = [] } = recipe.container
   const url = recipe.container.url(host, port)
   let version = 'unknown'
   let stop: () => Promise<void> = async () => {}
@@ -59,7 +59,9 @@ async function startOn(recipe: Recipe, port: number): Promise<BrokerContainer> {
     untilReady(() => recipe.greet(url), { timeoutMs: STARTUP_MS, alive: () => assertRunning(raw) })
 
   const container = new FixedPortContainer(image)
-    .withFixedPort(inside, port, host === '127.0.0.1')
+  if (onHostNetwork) container.withNetworkMode('host')
+  else container.withFixedPort(inside, port, host === '127.0.0.1')
+  container
     .withLabels({ [OWNER_LABEL]: ownerOf() })
     .withEnvironment(recipe.container.environment?.(host, port) ?? {})
     .withStartupTimeout(STARTUP_MS)

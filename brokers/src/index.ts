@@ -8,4 +8,5 @@ export {
   type StartOptions,
   startBroker,
   startBrokers,
+  startKafkaCluster,
 } from './start.ts'

@@ -2,7 +2,9 @@ import { type Broker, type BrokerName, type MissingBroker, type Origin, brokerNa
 import { isEnding } from './ending.ts'
 import { untilReady } from './handshake/ready.ts'
 import { remedy } from './missing.ts'
+import { freePorts } from './ports.ts'
 import type { Recipe } from './recipe/recipe.ts'
+import { kafkaNode } from './recipe/kafka.ts'
 import { recipes } from './recipe/recipes.ts'
 
 export interface StartedBrokers {
@@ -77,6 +79,31 @@ export async function startBroker(
   const recipe = recipes[name]
   const given = own ? undefined : process.env[recipe.variable]
   if (given !== undefined && given !== '') return givenBroker(recipe, given, urlTimeoutMs)
+  return startRecipe(recipe)
+}
+
+/**
+ * Several Kafka nodes that are one cluster, always of their own: each is broker and controller, topics are replicated to
+ * all of them, and each can be stopped by itself.
+ *
+ * @throws with all the reasons and the remedy when there are none.
+ */
+export async function startKafkaCluster(nodes = 3): Promise<readonly Broker[]> {
+  const ports = await freePorts(2 * nodes)
+  const controllers = ports.slice(nodes).map((port) => `127.0.0.1:${port}`)
+  const starting = ports
+    .slice(0, nodes)
+    .map((port, i) => startRecipe(kafkaNode(`127.0.0.1:${port}`, { id: i + 1, controllers })))
+  const started = await Promise.allSettled(starting)
+  const failed = started.find((node) => node.status === 'rejected')
+  const running = started.flatMap((node) => (node.status === 'fulfilled' ? [node.value] : []))
+  if (failed === undefined) return running
+  await Promise.all(running.map((node) => node.stop()))
+  throw failed.reason as Error
+}
+
+async function startRecipe(recipe: Recipe): Promise<Broker> {
+  const { name } = recipe
   const reasons: string[] = []
   for (const [how, start] of [
     ['container', startInContainer],

@@ -4,10 +4,13 @@ import fs from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { greetKafka } from '../handshake/kafka.ts'
-import { kafkaSettings } from '../kafka-settings.ts'
+import { type KafkaCluster, kafkaSettings } from '../kafka-settings.ts'
 import { freePorts } from '../ports.ts'
 import { brokerFolder, type NativeBroker, startChild } from './child.ts'
 import { needProgram } from './program.ts'
+
+/** The same for all nodes of a cluster: any 16 bytes in base64. */
+export const CLUSTER_ID = 'waybill-one-node-clust'
 
 const logSettings = `rootLogger.level=warn
 rootLogger.appenderRef.c.ref=C
@@ -17,16 +20,26 @@ appender.c.layout.type=PatternLayout
 `
 
 export async function nativeKafka(): Promise<NativeBroker> {
+  const [port, controllerPort] = (await freePorts(2)) as [number, number]
+  return nativeKafkaNode(`127.0.0.1:${port}`, `127.0.0.1:${controllerPort}`)
+}
+
+/** A node at these addresses; one of several if `cluster` says so. */
+export async function nativeKafkaNode(
+  address: string,
+  controller: string,
+  cluster?: KafkaCluster,
+): Promise<NativeBroker> {
   const libs = kafkaLibs()
   const java = needProgram('java')
-  const [port, controllerPort] = (await freePorts(2)) as [number, number]
   const folder = await brokerFolder('kafka')
   const at = (name: string) => path.join(folder, name)
   const settings = kafkaSettings({
-    listen: `127.0.0.1:${port}`,
-    advertise: `127.0.0.1:${port}`,
-    controller: `127.0.0.1:${controllerPort}`,
+    listen: address,
+    advertise: address,
+    controller,
     dataFolder: at('data'),
+    ...(cluster && { cluster }),
   })
   const properties = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`)
   await fs.writeFile(at('server.properties'), properties.join(''))
@@ -38,7 +51,7 @@ export async function nativeKafka(): Promise<NativeBroker> {
   const jvm = ['-cp', path.join(libs, '*'), logging, ...small]
   await formatStorage(java, jvm, at('server.properties'))
   return startChild({
-    url: `127.0.0.1:${port}`,
+    url: address,
     program: java,
     args: [...jvm, 'kafka.Kafka', at('server.properties')],
     folder,
@@ -56,7 +69,6 @@ function kafkaLibs(): string {
 }
 
 async function formatStorage(java: string, jvm: string[], properties: string): Promise<void> {
-  const clusterId = 'waybill-one-node-clust' // any 16 bytes in base64
-  const tool = ['kafka.tools.StorageTool', 'format', '--cluster-id', clusterId, '--config', properties]
+  const tool = ['kafka.tools.StorageTool', 'format', '--cluster-id', CLUSTER_ID, '--config', properties]
   await promisify(execFile)(java, [...jvm, ...tool])
 }

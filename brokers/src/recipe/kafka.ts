@@ -1,6 +1,6 @@
 import { greetKafka } from '../handshake/kafka.ts'
-import { kafkaSettings } from '../kafka-settings.ts'
-import { nativeKafka } from '../native/kafka.ts'
+import { type KafkaCluster, kafkaSettings } from '../kafka-settings.ts'
+import { CLUSTER_ID, nativeKafka, nativeKafkaNode } from '../native/kafka.ts'
 import type { Recipe } from './recipe.ts'
 
 export const kafka: Recipe = {
@@ -22,6 +22,22 @@ export const kafka: Recipe = {
     url: (host, port) => `${host}:${port}`,
   },
   native: nativeKafka,
+}
+
+/** One node of several, which talk to each other under the addresses that clients use. */
+export function kafkaNode(address: string, cluster: KafkaCluster): Recipe {
+  const controller = cluster.controllers[cluster.id - 1] as string
+  const settings = { listen: address, advertise: address, controller, dataFolder: '/tmp/kafka-data', cluster }
+  return {
+    ...kafka,
+    container: {
+      image: kafka.container.image,
+      onHostNetwork: true,
+      environment: () => ({ ...asEnvironment(kafkaSettings(settings)), CLUSTER_ID }),
+      url: () => address,
+    },
+    native: () => nativeKafkaNode(address, controller, cluster),
+  }
 }
 
 /** The image turns `KAFKA_PROCESS_ROLES` into `process.roles`. */

@@ -18,6 +18,8 @@ export interface ContainerRecipe {
   readonly image: string
   /** Inside the container; where it is absent, the host's port (a broker that tells clients its address). */
   readonly port?: number
+  /** True for what talks to others of its kind under the addresses that clients use. Default: false. */
+  readonly onHostNetwork?: boolean
   environment?(host: string, port: number): Record<string, string>
   readonly files?: readonly { readonly target: string; readonly content: string }[]
   url(host: string, port: number): string

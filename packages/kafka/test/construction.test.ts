@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import manifest from '../package.json' with { type: 'json' }
 import { traceConsumer, traceHandler, traceProducer } from '../src/index.ts'
+import * as platformatic from '../src/platformatic.ts'
 import { VERSION } from '../src/version.ts'
 
 const send = () => Promise.resolve([])
@@ -34,6 +35,25 @@ test('options are checked', () => {
   expect(() => traceHandler(send, { clientId: 7 } as never)).toThrow(
     'option clientId to be a non-empty string',
   )
+  expect(() => traceProducer(producer, { topics: 'orders' } as never)).toThrow(
+    'option topics to be a function',
+  )
+  expect(() => traceProducer(producer, { messageSpans: 1 } as never)).toThrow('messageSpans to be a boolean')
+  expect(() => traceProducer(producer, { replay: true } as never)).toThrow('"replay"')
+  expect(() => traceConsumer(consumer, { messageKeys: 'k' } as never)).toThrow('a boolean or a function')
+  expect(() => traceConsumer(consumer, { clusterId: '' })).toThrow('clusterId to be a non-empty string')
+  expect(() => traceHandler(send, { lag: true } as never)).toThrow('"lag"')
   // What was refused is left as it was.
   expect(producer).toEqual({ send, sendBatch: send })
+})
+
+test('the entry for @platformatic/kafka checks its own', () => {
+  const refused = /^@waybill\/kafka: traceProducer\(\) expected a producer of @platformatic\/kafka, got .+/
+  for (const client of [null, {}, { send, sendBatch: send }])
+    expect(() => platformatic.traceProducer(client as never)).toThrow(refused)
+  expect(() => platformatic.traceProducer({ send }, { headerForm: 'json' } as never)).toThrow(
+    "'bytes' or 'text'",
+  )
+  expect(() => platformatic.traceProducer({ send }, { group: 'g' } as never)).toThrow('"group"')
+  expect(() => platformatic.traceHandler(undefined as never)).toThrow('traceHandler() expected a function')
 })
