@@ -104,6 +104,28 @@ describe.skipIf(brokerMissing).each(libraries)('the client is as it was: $name',
     expect(rest[0]?.status.code).toBe(SpanStatusCode.UNSET)
   })
 
+  test.each([
+    ['aborted', 'AbortError', () => Promise.reject(AbortSignal.abort().reason as Error)],
+    ['timed out', 'TimeoutError', () => delay(10_000, undefined, { signal: AbortSignal.timeout(5) })],
+  ])(
+    'kafka-5: a handler that is %s ends its span once, and the message comes again',
+    async (_, type, fail) => {
+      const topic = await bench.scratch.topic()
+      await (await bench.producer()).send({ topic, messages: [{ value: 'a' }] })
+      let calls = 0
+      await bench.scratch.run(await bench.consumer(), topic, async () => {
+        if (++calls === 1)
+          await fail().catch((error: Error) => {
+            // A timer says that it was aborted, and why as the cause.
+            throw error.cause instanceof Error ? error.cause : error
+          })
+      })
+      const [failed, again] = await bench.spans(`process ${topic}`, 2)
+      expect(failed?.attributes['error.type']).toBe(type)
+      expect(again?.status.code).toBe(SpanStatusCode.UNSET)
+    },
+  )
+
   test('kafka-8: wrapping twice changes nothing; run again after stop, there is one span a message', async () => {
     const topic = await bench.scratch.topic()
     const sender = await bench.producer()
