@@ -15,6 +15,8 @@ import { Client as Client1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport as Stdio1 } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport as Http1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { InMemoryTransport as InMemory1 } from '@modelcontextprotocol/sdk/inMemory.js'
+import { SSEClientTransport as Sse1 } from '@modelcontextprotocol/sdk/client/sse.js'
+import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import { CreateMessageRequestSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import { createMcpHandler } from '@modelcontextprotocol/server'
@@ -190,6 +192,26 @@ const http1: Wiring = async (options = {}) => {
   })
 }
 
+/** The transport before streamable HTTP, which many servers still have: a GET stream, and a POST for each message. */
+const sse1: Wiring = async (options = {}) => {
+  const server = makeServer1()
+  if (options.server !== false) traceMcp(server, options.server)
+  let transport: SSEServerTransport | undefined
+  const { url, end } = await listening((request, response) => {
+    if (request.method === 'POST') void transport?.handlePostMessage(request, response)
+    else {
+      transport = new SSEServerTransport('/messages', response)
+      void server.connect(transport)
+    }
+  })
+  const client = client1(options)
+  await client.connect(new Sse1(url))
+  return wired(client, async () => {
+    await server.close()
+    return end()
+  })
+}
+
 const inMemory2: Wiring = async (options = {}) => {
   const [near, far] = InMemory2.createLinkedPair()
   const server = makeServer2()
@@ -251,6 +273,7 @@ export const wirings: readonly {
   { name: 'SDK 1, in memory', wire: inMemory1, revision: '2025-11-25' },
   { name: 'SDK 1, stdio', wire: stdio1, revision: '2025-11-25' },
   { name: 'SDK 1, streamable HTTP', wire: http1, revision: '2025-11-25' },
+  { name: 'SDK 1, HTTP with SSE', wire: sse1, revision: '2025-11-25' },
   { name: 'SDK 2, in memory', wire: inMemory2, revision: '2025-11-25' },
   { name: 'SDK 2, stdio, 2025-11-25', wire: stdio2('2025-11-25'), revision: '2025-11-25' },
   { name: 'SDK 2, stdio, 2026-07-28', wire: stdio2('2026-07-28'), revision: '2026-07-28' },

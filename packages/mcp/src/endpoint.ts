@@ -10,7 +10,8 @@ export interface Endpoint {
   readonly host?: string | undefined
   /** Whether what is sent leaves this machine. What is not known counts as leaving it. */
   readonly remote: boolean
-  readonly http: boolean
+  /** Whether nothing but a session id holds its requests together. */
+  readonly perRequest: boolean
 }
 
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'ws:': 80, 'https:': 443, 'wss:': 443 }
@@ -23,17 +24,23 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'ws:': 80
 export function endpointOf(transport: object): Endpoint {
   const fields = transport as Readonly<Record<string, unknown>>
   const url = fields['_url']
-  if (url instanceof URL) return client(url)
-  if ('_otherTransport' in fields) return { attributes: {}, remote: false, http: false }
+  // The SSE client has one stream for all, and no session id.
+  if (url instanceof URL)
+    return client(url, url.protocol.startsWith('http') && !('_eventSourceInit' in fields))
+  if ('_otherTransport' in fields) return { attributes: {}, remote: false, perRequest: false }
   const wire = fields['_wire']
   if ('_serverParams' in fields || '_stdin' in fields) return PIPE
   if (typeof wire === 'object' && wire !== null) return endpointOf(wire)
   return isHttpServer(fields) ? HTTP_SERVER : UNKNOWN
 }
 
-const PIPE: Endpoint = { attributes: { [ATTR_NETWORK_TRANSPORT]: 'pipe' }, remote: false, http: false }
-const HTTP_SERVER: Endpoint = { attributes: { [ATTR_NETWORK_TRANSPORT]: 'tcp' }, remote: true, http: true }
-const UNKNOWN: Endpoint = { attributes: {}, remote: true, http: false }
+const PIPE: Endpoint = { attributes: { [ATTR_NETWORK_TRANSPORT]: 'pipe' }, remote: false, perRequest: false }
+const HTTP_SERVER: Endpoint = {
+  attributes: { [ATTR_NETWORK_TRANSPORT]: 'tcp' },
+  remote: true,
+  perRequest: true,
+}
+const UNKNOWN: Endpoint = { attributes: {}, remote: true, perRequest: false }
 
 function isHttpServer(fields: Readonly<Record<string, unknown>>): boolean {
   return ['handleRequest', 'handlePostMessage', 'handleMessage'].some(
@@ -41,7 +48,7 @@ function isHttpServer(fields: Readonly<Record<string, unknown>>): boolean {
   )
 }
 
-function client(url: URL): Endpoint {
+function client(url: URL, perRequest: boolean): Endpoint {
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const port = url.port === '' ? DEFAULT_PORTS[url.protocol] : Number(url.port)
   return {
@@ -52,7 +59,7 @@ function client(url: URL): Endpoint {
     },
     host: port === undefined ? host : `${host}:${port}`,
     remote: !isLoopback(host),
-    http: true,
+    perRequest,
   }
 }
 

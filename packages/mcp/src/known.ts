@@ -11,7 +11,7 @@ import type { McpMessage, McpTransport } from './types.ts'
 /** Where every request of revision 2026-07-28 names its revision. */
 const PROTOCOL_VERSION_KEY = 'io.modelcontextprotocol/protocolVersion'
 
-const NOWHERE: Endpoint = { attributes: {}, remote: true, http: false }
+const NOWHERE: Endpoint = { attributes: {}, remote: true, perRequest: false }
 
 /** What is known of a connection, as far as its messages and its transport told. */
 export interface Known {
@@ -31,11 +31,18 @@ export function known({ telemetry }: Settings, transport: McpTransport): Known {
   let protocolVersion: string | undefined
   let session: { readonly role: Role; readonly started: number } | undefined
 
+  // Asked for with every call, and the same until the revision is known.
+  let told:
+    | { readonly version: string | undefined; readonly isHttp: boolean; readonly found: Attributes }
+    | undefined
+
   function attributes(isHttp: boolean = false): Attributes {
+    const version = protocolVersion ?? textOf(transport.protocolVersion)
+    if (told !== undefined && told.version === version && told.isHttp === isHttp) return told.found
     const found: Attributes = { ...endpoint.attributes }
     if (isHttp) found[ATTR_NETWORK_TRANSPORT] = 'tcp'
-    const version = protocolVersion ?? textOf(transport.protocolVersion)
     if (version !== undefined) found[ATTR_MCP_PROTOCOL_VERSION] = version
+    told = { version, isHttp, found }
     return found
   }
 
@@ -59,7 +66,7 @@ export function known({ telemetry }: Settings, transport: McpTransport): Known {
     endSession() {
       const signals = telemetry.signals()
       // Over HTTP without a session id every request connects anew.
-      const isSession = !endpoint.http || transport.sessionId !== undefined
+      const isSession = !endpoint.perRequest || transport.sessionId !== undefined
       if (session !== undefined && isSession && signals !== undefined)
         instrumentsOf(signals).session[session.role].record(
           (performance.now() - session.started) / 1000,

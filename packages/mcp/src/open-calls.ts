@@ -14,7 +14,10 @@ export interface OpenCall {
   end(outcome: Outcome): void
 }
 
-/** Requests by id. The two sides of a connection count from the same start, so each direction has its own. */
+/**
+ * Requests by id, be it a number or its text: some servers answer `1` with `"1"`, and SDKs take that. The two sides of a connection count from
+ * the same start, so each direction has its own.
+ */
 export interface OpenCalls {
   readonly size: number
   get(id: unknown): OpenCall | undefined
@@ -27,17 +30,18 @@ export interface OpenCalls {
 }
 
 export function openCalls(limit: number = MAX_OPEN): OpenCalls {
-  const calls = new Map<unknown, OpenCall>()
+  const calls = new Map<string, OpenCall>()
   const take = (id: unknown): OpenCall | undefined => {
-    const call = calls.get(id)
-    calls.delete(id)
+    const key = String(id)
+    const call = calls.get(key)
+    calls.delete(key)
     return call
   }
   return {
     get size() {
       return calls.size
     },
-    get: (id) => calls.get(id),
+    get: (id) => calls.get(String(id)),
     take,
     end: (id, outcome) => take(id)?.end(outcome),
     add(id, call) {
@@ -46,7 +50,7 @@ export function openCalls(limit: number = MAX_OPEN): OpenCalls {
         const [oldest] = calls.keys()
         take(oldest)?.end({ errorType: 'abandoned', description: `more than ${limit} open requests` })
       }
-      calls.set(id, call)
+      calls.set(String(id), call)
     },
     endAll(outcome) {
       const all = [...calls.values()]

@@ -55,6 +55,13 @@ describe('a request that gets no response', () => {
     expect(errors()).toEqual(['cancelled', undefined])
   })
 
+  test('an answer whose id is the text of the number is one', async () => {
+    const { transport, errors } = await connected()
+    await transport.send(request)
+    transport.onmessage?.({ id: '1', result: {} })
+    expect([errors(), connectionOf(transport)?.calls.size]).toEqual([[undefined], 0])
+  })
+
   test('the same id again: the one before is given up', async () => {
     const { transport, errors } = await connected()
     await transport.send(request)
