@@ -1,7 +1,17 @@
 // What Jaeger's UI saves and its API /api/traces answers: `data[].spans[]` with `processes`.
 import { spanIdOf, traceIdOf } from './identifiers.ts'
 import type { Attributes, AttributeValue, RawEvent, RawLink, SpanKind, SpanSink } from './raw-span.ts'
-import { integerOf, listOf, numberOf, objectOf, objectsOf, textOf, type Json } from './shape.ts'
+import {
+  endOf,
+  integerOf,
+  isTime,
+  listOf,
+  numberOf,
+  objectOf,
+  objectsOf,
+  textOf,
+  type Json,
+} from './shape.ts'
 
 /** Hands every span of Jaeger's `data` list to `sink`. Gives the number that could not be read. */
 export function readJaeger(data: unknown, sink: SpanSink): number {
@@ -20,7 +30,7 @@ function readSpan(span: Json, process: Json, sink: SpanSink): boolean {
   const traceId = traceIdOf(span['traceID'])
   const spanId = spanIdOf(span['spanID'])
   const start = numberOf(span['startTime'], Number.NaN)
-  if (traceId === undefined || spanId === undefined || Number.isNaN(start)) return false
+  if (traceId === undefined || spanId === undefined || !isTime(start)) return false
   const tags = tagsOf(span['tags'])
   const references = referencesOf(span)
   const inTrace = references.filter((reference) => reference.traceId === traceId)
@@ -32,7 +42,7 @@ function readSpan(span: Json, process: Json, sink: SpanSink): boolean {
     name: textOf(span['operationName']),
     kind: kindOf(tags['span.kind']),
     start,
-    end: start + numberOf(span['duration']),
+    end: endOf(start, numberOf(span['duration'])),
     flags: 0,
     traceState: textOf(tags['w3c.tracestate']),
     attributes: tags,

@@ -2,7 +2,7 @@
 // Tempo and Jaeger's v3 API wrap the same; Tempo writes ids in base64, as plain protobuf-to-JSON does.
 import { spanIdOf, traceIdOf } from './identifiers.ts'
 import type { Attributes, AttributeValue, RawEvent, RawLink, SpanKind, SpanSink } from './raw-span.ts'
-import { integerOf, numberOf, objectOf, objectsOf, textOf, type Json } from './shape.ts'
+import { integerOf, isTime, numberOf, objectOf, objectsOf, textOf, type Json } from './shape.ts'
 
 const KINDS: readonly SpanKind[] = ['INTERNAL', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER']
 const STATUS_ERROR = 2
@@ -79,9 +79,13 @@ function eventOf(event: Json): RawEvent {
 function microseconds(nanoseconds: unknown): number | undefined {
   if (typeof nanoseconds === 'string') {
     if (!/^\d+$/.test(nanoseconds)) return undefined
-    return nanoseconds.length > 3 ? Number(nanoseconds.slice(0, -3)) : 0
+    return checked(nanoseconds.length > 3 ? Number(nanoseconds.slice(0, -3)) : 0)
   }
-  return typeof nanoseconds === 'number' ? Math.floor(nanoseconds / 1000) : undefined
+  return typeof nanoseconds === 'number' ? checked(Math.floor(nanoseconds / 1000)) : undefined
+}
+
+function checked(micros: number): number | undefined {
+  return isTime(micros) ? micros : undefined
 }
 
 function attributesOf(list: unknown): Attributes {

@@ -32,3 +32,16 @@ export function integerOf(value: unknown): number | string {
   const number = Number(value)
   return Number.isSafeInteger(number) ? number : value
 }
+
+/** As far as a Date goes, in microseconds. */
+const LATEST = 8_640_000_000_000_000_000
+
+/** Epoch microseconds that can be a time at all. */
+export function isTime(micros: number): boolean {
+  return micros >= 0 && micros <= LATEST
+}
+
+/** `undefined` where the duration is none. */
+export function endOf(start: number, duration: number): number | undefined {
+  return isTime(start + duration) ? start + duration : undefined
+}

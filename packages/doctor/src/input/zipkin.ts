@@ -1,7 +1,7 @@
 // Zipkin v2: https://zipkin.io/zipkin-api/. It has no links, no kind INTERNAL, and only text in its tags.
 import { spanIdOf, traceIdOf } from './identifiers.ts'
 import type { Attributes, AttributeValue, SpanKind, SpanSink } from './raw-span.ts'
-import { numberOf, objectOf, objectsOf, textOf, type Json } from './shape.ts'
+import { endOf, isTime, numberOf, objectOf, objectsOf, textOf, type Json } from './shape.ts'
 
 /** Hands every span of the list to `sink`. Gives the number that could not be read. */
 export function readZipkin(spans: readonly unknown[], sink: SpanSink): number {
@@ -14,7 +14,7 @@ function readSpan(span: Json, sink: SpanSink): boolean {
   const traceId = traceIdOf(span['traceId'])
   const spanId = spanIdOf(span['id'])
   const start = numberOf(span['timestamp'], Number.NaN)
-  if (traceId === undefined || spanId === undefined || Number.isNaN(start)) return false
+  if (traceId === undefined || spanId === undefined || !isTime(start)) return false
   const tags = tagsOf(span['tags'])
   sink({
     traceId,
@@ -23,7 +23,7 @@ function readSpan(span: Json, sink: SpanSink): boolean {
     name: textOf(span['name']),
     kind: kindOf(span['kind']),
     start,
-    end: start + numberOf(span['duration']),
+    end: endOf(start, numberOf(span['duration'])),
     flags: 0,
     traceState: '',
     attributes: tags,
