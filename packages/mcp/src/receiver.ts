@@ -1,3 +1,4 @@
+import { context as contextApi, ROOT_CONTEXT, type Context } from '@opentelemetry/api'
 import type { McpMessage, McpMessageExtra, McpReceiver, McpTransport } from './types.ts'
 
 /** Is given a message and what the SDK does with it, which it has to call with that message or a copy. */
@@ -10,23 +11,27 @@ export type Receiving = (
 /**
  * Has every handler that is assigned to `transport.onmessage` called through `receiving`. SDKs assign it when they
  * connect, and keep what is there already by calling it from the new one: a message that is being delivered is not
- * received again. Transports that hand the property on to another object (v1 over node:http) keep doing so.
+ * received again, and goes on in the context that was chosen for it: another instrumentation, which wraps the handler when
+ * the transport starts, would put one of its own between. Transports that hand the property on to another object (v1 over node:http) keep doing so.
  */
 export function traceReceiver(transport: McpTransport, receiving: Receiving): void {
   let delivering: McpMessage | undefined
+  let chosen: Context = ROOT_CONTEXT
   const wrap = (handler: McpReceiver): McpReceiver =>
     function (this: unknown, message, extra) {
       if (message === delivering) {
-        handler.call(this, message, extra)
+        contextApi.with(chosen, () => handler.call(this, message, extra))
         return
       }
       receiving(message, extra, (passedOn) => {
-        const before = delivering
+        const before = { delivering, chosen }
         delivering = passedOn
+        chosen = contextApi.active()
         try {
           handler.call(this, passedOn, extra)
         } finally {
-          delivering = before
+          delivering = before.delivering
+          chosen = before.chosen
         }
       })
     }
