@@ -4,6 +4,7 @@ import {
   ROOT_CONTEXT,
   trace,
   type Baggage,
+  type BaggageEntry,
   type Context,
   type DiagLogger,
   type SpanContext,
@@ -81,7 +82,7 @@ function withCappedBaggage(
   if (active === undefined) return context
   const baggage = withinBytes(allowedBaggage(active, limits.allow), limits.maxBytes)
   if (baggage.omitted > 0) {
-    const message = `${baggage.omitted} members of baggage left out: over ${limits.maxBytes} bytes together (maxBaggageBytes), ${MAX_MEMBER_BYTES} bytes each or ${MAX_MEMBERS} in number`
+    const message = `${baggage.omitted} members of baggage left out: over ${limits.maxBytes} bytes together (maxBaggageBytes), ${MAX_MEMBER_BYTES} bytes each or ${MAX_MEMBERS} in number, or no well-formed text`
     reportDropped(log, 'size', baggage.omitted, message)
   }
   if (baggage.kept === active) return context
@@ -103,11 +104,7 @@ function withinBytes(
   let bytes = 0
   const kept: typeof entries = []
   for (const [key, entry] of entries) {
-    const size =
-      encodeURIComponent(key).length +
-      encodeURIComponent(entry.value).length +
-      2 +
-      (entry.metadata?.toString().length ?? 0)
+    const size = sizeOf(key, entry)
     if (bytes + size > maxBytes + 1 || size > MAX_MEMBER_BYTES + 1 || kept.length === MAX_MEMBERS) continue
     bytes += size
     kept.push([key, entry])
@@ -116,6 +113,16 @@ function withinBytes(
   return {
     kept: kept.length === 0 ? undefined : propagation.createBaggage(Object.fromEntries(kept)),
     omitted: entries.length - kept.length,
+  }
+}
+
+function sizeOf(key: string, { value, metadata }: BaggageEntry): number {
+  try {
+    const encoded = encodeURIComponent(key).length + encodeURIComponent(value).length
+    return encoded + 2 + (metadata?.toString().length ?? 0)
+  } catch {
+    // Half a surrogate pair cannot be percent-encoded: the propagator would throw at it, and nothing would be written.
+    return Infinity
   }
 }
 

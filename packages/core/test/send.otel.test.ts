@@ -351,6 +351,14 @@ describe('send', () => {
     expect(telemetry.recorder.spans).toHaveLength(telemetry.recorder.started)
   })
 
+  test('baggage that cannot be encoded is left out, and nothing else', () => {
+    const fields = inBaggage({ half: '\uD800', whole: 'x' }, () =>
+      send(adapter(), outgoing, (sending) => sending!.stamp().fields),
+    )
+    expect(fields).toMatchObject({ traceparent: expect.stringMatching(/^00-/), baggage: 'whole=x' })
+    expect(telemetry.warnings).toHaveLength(1)
+  })
+
   test('no SDK: the call is made bare', async () => {
     await telemetry.uninstall()
     expect(send(adapter(), outgoing, (sending) => sending)).toBeUndefined()
