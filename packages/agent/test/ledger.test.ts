@@ -7,9 +7,10 @@ const call = fc.record(
     id: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
     input: fc.nat(1e6),
     output: fc.nat(1e6),
-    cost: fc.double({ min: 0, max: 10, noNaN: true }),
+    cost: fc.option(fc.double({ min: 0, max: 10, noNaN: true }), { nil: undefined, freq: 50 }),
   },
-  { requiredKeys: ['id', 'input', 'output'] },
+  // Seldom without a cost: with one such call the sum has none.
+  { requiredKeys: ['id', 'input', 'output', 'cost'] },
 )
 const replies = fc.array(fc.record({ calls: fc.array(call, { maxLength: 8 }), complete: fc.boolean() }), {
   maxLength: 6,
@@ -29,6 +30,15 @@ test('agents-17: replies merged twice, or in any other order, give the same to t
     }),
   )
 })
+
+test('agents-17: fractions add up to the same in any order', () => {
+  const calls = [0.1, 0.2, 0.3, 0.4, 0.7].map((cost, i) => ({ id: `${i}`, input: 1, output: 1, cost }))
+  const [forth, back] = [createLedger(), createLedger()]
+  forth.merge(calls, true)
+  back.merge(calls.toReversed(), true)
+  expect(back.subtree.cost).toBe(forth.subtree.cost)
+})
+
 const hash = (value: unknown, seed: number): number =>
   Array.from(JSON.stringify(value)).reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 65_521, seed)
 

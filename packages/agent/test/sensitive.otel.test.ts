@@ -257,6 +257,25 @@ describe('content', () => {
     }
   })
 
+  test('redact of a guard sees a value once, also where the guard is among the log record processors', async () => {
+    const logged = exporter()
+    const guard = guarding({ redact: (_key, value) => `<${String(value)}>` })
+    const logger = loggerWith(guard, logged)
+    const registered = logger.register()
+    const spans = exporter()
+    inSpan([guard, spans], () => recordSensitive('prompt', { text: 'x' }))
+    await logger.shutdown()
+    const attributes = registered ? logged.sent[0]?.attributes : spans.sent[0]?.events?.[0]?.attributes
+    expect(attributes).toEqual({ text: '<x>', sensitive: true })
+  })
+
+  test('agents-32: the guard of another SDK of this process opens nothing for a span that it will not see', () => {
+    const spans = exporter()
+    inSpan([guarding()], () => undefined)
+    inSpan([spans], () => recordSensitive('prompt', { text: SECRET }))
+    expect(spans.sent[0]?.events).toEqual([])
+  })
+
   test("other people's log events: attributes and bodies of content do not get past the guard", async () => {
     const logged = exporter()
     const logger = loggerWith(guarding(), logged)

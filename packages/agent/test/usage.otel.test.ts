@@ -1,5 +1,12 @@
 import { context, trace, type Attributes } from '@opentelemetry/api'
-import { createTelemetry, process, recordGetter, send, stampRecord } from '@waybill/core/adapter'
+import {
+  createTelemetry,
+  process,
+  recordGetter,
+  send,
+  stampRecord,
+  type Destination,
+} from '@waybill/core/adapter'
 import { extract, inject } from '@waybill/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { installSdk, type TestTelemetry } from '../../../integration-tests/telemetry.ts'
@@ -23,9 +30,13 @@ const adapter = createTelemetry({
 })
 
 /** A message to another agent, which is handled by `handler`. */
-function ask<T>(handler: () => T, attempt = 1): { answer: T; again: (attempt: number) => T } {
-  const destination = { name: 'jobs' }
-  const headers = send(adapter, { operation: 'put', destination }, (sending) =>
+function ask<T>(
+  handler: () => T,
+  attempt = 1,
+  count = 1,
+  destination: Destination = { name: 'jobs' },
+): { answer: T; again: (attempt: number) => T } {
+  const headers = send(adapter, { operation: 'put', destination, count }, (sending) =>
     stampRecord({}, sending!.stamp()),
   )
   const again = (number: number): T =>
@@ -201,6 +212,17 @@ describe('usage', () => {
     expect(await telemetry.series('app.agent.cost')).toEqual([])
   })
 
+  test.each<[Destination, string | undefined]>([
+    [{ name: 'amq.gen-x', temporary: true }, undefined],
+    [{ name: 'amq.gen-x', anonymous: true }, undefined],
+    [{ name: '' }, undefined],
+    [{ name: 'jobs:tenant-7', template: 'jobs:{tenant}' }, 'jobs:{tenant}'],
+  ])('metrics: of destination %j the queue is %s', async (destination, queue) => {
+    ask(() => withAgentSpan({ name: 'a' }, () => model(chat(1))), 1, 1, destination)
+    const [series] = await tokens()
+    expect((series as Attributes)['messaging.destination.name']).toBe(queue)
+  })
+
   test('recordUsage within the span of the call, and the processor that sees it, count it once', async () => {
     withAgentSpan({ name: 'a' }, () =>
       model(chat(100, 10), () => recordUsage({ model: 'm1', inputTokens: 100, outputTokens: 10 })),
@@ -324,6 +346,37 @@ describe('usage', () => {
           )
           mergeUsage(answer)
         },
+      ],
+      [
+        'an agent of this process does not know all',
+        () =>
+          withAgentSpan({ name: 'b' }, () => {
+            model(chat(1))
+            ask(() => 0)
+          }),
+      ],
+      [
+        'two messages of one send are answered by one',
+        () => {
+          const reply = ask(child, 1, 2).answer
+          mergeUsage(reply)
+          mergeUsage(reply)
+        },
+      ],
+      [
+        'a reply tells of a call that cannot be believed',
+        () =>
+          mergeUsage({
+            [FIELD]: JSON.stringify({
+              from: 'f',
+              complete: true,
+              currency: 'USD',
+              calls: [
+                ['a', 1, 1],
+                ['b', -1, 1],
+              ],
+            }),
+          }),
       ],
       ['a reply cannot be read', () => (model(chat(1)), mergeUsage({ [FIELD]: '{' }))],
     ])('complete is false when %s', (_when, work) => {
