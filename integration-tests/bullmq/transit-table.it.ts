@@ -1,8 +1,8 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { bullmqTelemetry } from '@waybill/bullmq'
+import { bullmqTelemetry, observeQueue } from '@waybill/bullmq'
 import type { RecordedSpan } from '@waybill/core/testing'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
-import { installSdk, type TestTelemetry } from '../telemetry.ts'
+import { histogram, installSdk, type TestTelemetry } from '../telemetry.ts'
 import { ioredisBackend, nodeRedisBackend, postgresBackend, type Backend } from './backends.ts'
 import { trueStarts, type TrueStart } from './oracle.ts'
 import { bullmqScratch, type BullmqScratch } from './scratch.ts'
@@ -46,13 +46,18 @@ describe.skipIf('missing' in broker).each(Object.keys(backends) as Backend['name
 
   test.concurrent.each(
     transitCases.map(
-      (one) => [`${one.shows.map((n) => `bullmq-${n}: `).join('')}${name}, ${one.title}`, one] as const,
+      (one) =>
+        [
+          `${[...one.shows, ...(name === 'postgres' ? [] : [30])].map((n) => `bullmq-${n}: `).join('')}${name}, ${one.title}`,
+          one,
+        ] as const,
     ),
   )('%s', async (_title, one) => {
     const scratch = bullmqScratch(backend)
     const lateness = monitorEventLoopDelay({ resolution: 1 })
     lateness.enable()
     try {
+      if (name !== 'postgres') observeQueue(await scratch.queueEvents())
       await one.run(sceneOn(scratch, telemetry))
       const starts = trueStarts(await backend.events(scratch.name))
       const processes = processesOf(telemetry, scratch)
@@ -60,6 +65,7 @@ describe.skipIf('missing' in broker).each(Object.keys(backends) as Backend['name
       expect(processes.map(({ attributes }) => verdict(attributes))).toEqual(
         expected.map((each) => (each === 'limit' ? 'known' : each)),
       )
+      if (name !== 'postgres') await compareObserver(telemetry, scratch, starts)
       processes.forEach((process, i) => {
         const ofAdd = addDuration(telemetry, scratch, process)
         const truth = truthOf(process, processes, starts)
@@ -96,6 +102,30 @@ function sceneOn(scratch: BullmqScratch, telemetry: TestTelemetry): Scene {
       }),
     other: (options) => bullmqTelemetry(options),
   }
+}
+
+/** bullmq-30: what observeQueue took from the events as they came is what the record says of every start. */
+async function compareObserver(
+  telemetry: TestTelemetry,
+  { name }: BullmqScratch,
+  starts: readonly TrueStart[],
+): Promise<void> {
+  const waits = starts.flatMap(({ active, ready }) => (ready === undefined ? [] : [(active - ready) / 1000]))
+  const truth = waits.reduce((a, b) => a + b, 0)
+  await vi.waitFor(
+    async () => {
+      const series = await telemetry.series('waybill.queue.wait')
+      const points = series
+        .filter(({ attributes }) => attributes['messaging.destination.name'] === name)
+        .map(histogram)
+      expect(
+        points.reduce((sum, { count }) => sum + count, 0),
+        'starts that were observed',
+      ).toBe(waits.length)
+      expect(points.reduce((sum, point) => sum + point.sum, 0)).toBeCloseTo(truth, 6)
+    },
+    { timeout: 5000, interval: 20 },
+  )
 }
 
 /** In the order in which they began. */

@@ -24,6 +24,7 @@ export function processSpan(
   const tell = (attributes: Attributes): void => {
     const { [JOB_ID]: id, [WORKER_ID]: worker } = attributes
     if (seen !== undefined && id !== undefined && id !== seen.job.id) awareness.distrust()
+    if (attempt?.span.isRecording() !== true) return
     const kept: Attributes = {
       [ATTR_MESSAGE_ID]: id,
       [ATTR_CLIENT_ID]: worker,
@@ -31,7 +32,7 @@ export function processSpan(
       [JOB_ATTEMPTS_MADE]: attributes[JOB_ATTEMPTS_MADE],
       ...(options.bullmqAttributes && duplicatesOf(attributes)),
     }
-    for (const name in kept) if (kept[name] !== undefined) attempt?.span.setAttribute(name, kept[name])
+    for (const name in kept) if (kept[name] !== undefined) attempt.span.setAttribute(name, kept[name])
   }
 
   return {
@@ -45,7 +46,7 @@ export function processSpan(
     },
     setAttributes(attributes) {
       safely(log, 'describing a process span', undefined, () => {
-        if (attempt?.span.isRecording() || seen !== undefined) tell(attributes)
+        tell(attributes)
       })
     },
     addEvent(name, attributes) {

@@ -1,4 +1,4 @@
-import { context as contextApi, type Attributes, type Context } from '@opentelemetry/api'
+import { context as contextApi, trace, type Attributes, type Context } from '@opentelemetry/api'
 import { beginSend, suppressed, type Failure, type Sending } from '@waybill/core/adapter'
 import {
   BULK_COUNT,
@@ -91,7 +91,9 @@ export function sendSpan(internals: Internals, operation: string): BullmqSpan | 
       sending?.end({
         failure,
         messageId: textOf(id),
-        attributes: { ...(options.bullmqAttributes && duplicatesOf(told)), ...attributesOf(told, call) },
+        attributes: isRecording(sending)
+          ? { ...(options.bullmqAttributes && duplicatesOf(told)), ...attributesOf(told, call) }
+          : undefined,
         count: known.writes && typeof count === 'number' ? count : undefined,
         sent: known.writes,
       })
@@ -107,6 +109,10 @@ function stampJob(sending: Sending, { name, opts }: BulkJob): void {
     details: () => (typeof name === 'string' ? { [JOB_NAME]: name } : {}),
   })
   opts.telemetry = { ...opts.telemetry, metadata: JSON.stringify(fields) }
+}
+
+function isRecording(sending: Sending | undefined): boolean {
+  return sending !== undefined && trace.getSpan(sending.context)?.isRecording() === true
 }
 
 function attributesOf(told: Attributes, call: Call | undefined): Attributes {

@@ -1,4 +1,4 @@
-import { context, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api'
+import { context, metrics, propagation, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api'
 import { EventEmitter } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { installSdk, type TestTelemetry } from '../../../integration-tests/telemetry.ts'
@@ -89,6 +89,19 @@ describe('job-awareness', () => {
     expect(processes()[0]?.attributes['waybill.transit.time']).toBeGreaterThanOrEqual(0.3)
     expect(transits()).toHaveLength(1)
     expect(telemetry.warnings).toEqual([])
+  })
+
+  test('bullmq-27: on this generation of API and SDK a job is traced; with no provider one warning says so', async () => {
+    const Worker = workerClass()
+    const worker = new Worker('billing', bullmqTelemetry({ Worker }))
+    await worker.processJob(jobOf(), () => undefined)
+    expect(processes()).toHaveLength(1)
+    trace.disable()
+    metrics.disable()
+    propagation.disable()
+    for (let i = 0; i < 2; i++) await worker.processJob(jobOf(), () => undefined)
+    expect(processes()).toHaveLength(1)
+    expect(telemetry.warnings).toEqual([expect.stringContaining('No OpenTelemetry SDK is registered')])
   })
 
   test('without it: the trace, job and worker, no wait, and one warning that names the cure', async () => {
@@ -200,7 +213,7 @@ describe('job-awareness', () => {
       (Worker: ReturnType<typeof workerClass>) =>
         Object.defineProperty(Worker.prototype, 'processJob', { writable: false }),
     ],
-  ])('a prototype that is %s: jobs run all the same', async (_what, harden) => {
+  ])('bullmq-13: a prototype that is %s: jobs run all the same', async (_what, harden) => {
     const Worker = workerClass()
     harden(Worker)
     let ran = false
