@@ -226,7 +226,7 @@ describe('which job a span is for', () => {
       const own = suite
         .spans('process')
         .filter(({ instrumentationScope: { name } }) => name === '@waybill/bullmq')
-      expect(own.length).toBeGreaterThan(50)
+      expect(own.length).toBeGreaterThan(10)
       for (const { attributes } of own) {
         expect(attributes['bullmq.job.name']).toBe(`job-${Number(attributes['messaging.message.id']) - 1}`)
         expect(attributes['waybill.transit.unknown']).toBeUndefined()

@@ -15,6 +15,11 @@ test.each([
     { options: { socket: { host: 'redis', port: 1 } } },
     { 'server.address': 'redis', 'server.port': 1 },
   ],
+  [
+    "PostgreSQL's connection string",
+    { connectionString: 'postgres://u:p@pg:5433/jobs' },
+    { 'server.address': 'pg', 'server.port': 5433 },
+  ],
   ['a cluster', { nodes: () => [] }, {}],
   ['nothing', undefined, {}],
 ])('the server in %s', (_what, connection, expected) => {
