@@ -2,6 +2,7 @@
 export {
   beginBatch,
   processBatch,
+  type BatchParent,
   type HandledMessage,
   type IncomingBatch,
   type ProcessingBatch,

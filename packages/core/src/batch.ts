@@ -21,6 +21,12 @@ import { NO_SPAN } from './spans.ts'
 import type { Signals, Telemetry } from './telemetry.ts'
 import { recordTransit } from './wait.ts'
 
+/**
+ * Whose child the span of a batch is: of no message, of the one send that all of its messages come from (else of none), or
+ * of its first message's. It links its messages in any case.
+ */
+export type BatchParent = 'none' | 'common' | 'first'
+
 /** What an adapter says about a batch that is handed over in one call. */
 export interface IncomingBatch {
   readonly operation: string
@@ -29,6 +35,8 @@ export interface IncomingBatch {
   readonly clientId?: string | undefined
   /** The messages, in order. */
   readonly messages: readonly Incoming[]
+  /** Whose child the batch's span is. Default `none`: a root that links all. */
+  readonly parent?: BatchParent | undefined
   readonly details?: (() => Attributes) | undefined
 }
 
@@ -146,10 +154,11 @@ function startSpan(
   attributes[ATTR_BATCH_COUNT] = batch.messages.length
   const { links, omitted } = linksOf(arrivals, telemetry.options.maxLinks)
   if (omitted > 0) attributes[ATTR_LINKS_OMITTED] = omitted
+  const parent = parentOf(arrivals, batch.parent)
   const span = signals.tracer.startSpan(
     `${batch.operation} ${labelOf(batch.destination)}`,
     { kind: SpanKind.CONSUMER, attributes, links },
-    ROOT_CONTEXT,
+    parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent),
   )
   const { details } = batch
   if (span.isRecording() && details !== undefined) {
@@ -158,6 +167,24 @@ function startSpan(
     })
   }
   return span
+}
+
+/** Only what a message alone would be a child of can be the parent of its batch. */
+function parentOf(arrivals: readonly Arrival[], wanted: BatchParent = 'none'): SpanContext | undefined {
+  const [first] = arrivals
+  if (wanted === 'none' || first === undefined) return undefined
+  const parent = believedParent(first)
+  if (wanted === 'first' || parent === undefined) return parent
+  const isCommon = arrivals.every((arrival) => {
+    const other = believedParent(arrival)
+    return other?.spanId === parent.spanId && other.traceId === parent.traceId
+  })
+  return isCommon ? parent : undefined
+}
+
+function believedParent({ incoming, extracted, trust, relation }: Arrival): SpanContext | undefined {
+  const isParent = trust === 'continue' && relation === 'parent' && incoming.rootReason === undefined
+  return isParent ? extracted.creation : undefined
 }
 
 function linksOf(arrivals: readonly Arrival[], limit: number): { links: Link[]; omitted: number } {

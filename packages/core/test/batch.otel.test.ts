@@ -1,7 +1,7 @@
 import { context, propagation, trace } from '@opentelemetry/api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { installSdk, type TestTelemetry } from '../../../integration-tests/telemetry.ts'
-import { processBatch } from '../src/batch.ts'
+import { processBatch, type BatchParent } from '../src/batch.ts'
 import { adapter, delivered } from './scenario.ts'
 
 let clock = Date.now()
@@ -100,6 +100,33 @@ describe('a batch', () => {
     expect(transit?.value).toMatchObject({ count: 2 })
     const consumed = await telemetry.series('messaging.client.consumed.messages')
     expect(consumed.reduce((sum, series) => sum + (series.value as number), 0)).toBe(2)
+  })
+
+  describe('parent', () => {
+    const parentWith = (
+      parent: BatchParent | undefined,
+      messages: ReturnType<typeof message>[],
+      options = {},
+    ) => {
+      processBatch(adapter({ now, ...options }), { ...batchOf(messages), parent }, () => undefined)
+      const span = telemetry.recorder.spans.findLast(
+        ({ attributes }) => attributes['messaging.batch.message_count'] !== undefined,
+      )
+      expect(span?.links).toHaveLength(messages.length)
+      return span?.parentSpanContext?.spanId?.replaceAll('b', '')
+    }
+    test('none by default; the first message by option, if it is believed', () => {
+      expect(parentWith(undefined, [message(1), message(1)])).toBeUndefined()
+      expect(parentWith('first', [message(1), message(2)])).toBe('1')
+      expect(parentWith('first', [message(1), message(2)], { trust: 'link' })).toBeUndefined()
+      expect(parentWith('first', [message(1), message(2)], { relation: 'link' })).toBeUndefined()
+      expect(parentWith('first', [])).toBeUndefined()
+    })
+
+    test('the common one by option, if there is one', () => {
+      expect(parentWith('common', [message(2), message(2)])).toBe('2')
+      expect(parentWith('common', [message(2), message(3)])).toBeUndefined()
+    })
   })
 
   test('that fails is an error, and its messages are counted', async () => {
