@@ -96,6 +96,7 @@ export function eachBatch(consuming: Consuming, handler: Handler, resolvesAll: b
       group,
       clientId,
       messages: incoming,
+      parent: options.batchParent,
       details: () => ({
         [ATTR_PARTITION_ID]: String(partition),
         ...consuming.describeRecord(undefined),

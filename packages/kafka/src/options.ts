@@ -1,4 +1,4 @@
-import type { TelemetryOptions } from '@waybill/core/adapter'
+import type { BatchParent, TelemetryOptions } from '@waybill/core/adapter'
 
 /** Options of both sides. All are optional. */
 export interface KafkaOptions extends TelemetryOptions {
@@ -37,6 +37,11 @@ export interface ReaderOptions extends KafkaOptions {
    * reset: no wait is recorded, and a new trace links the old one. Or a function that knows it of a record. Default false.
    */
   readonly replay?: boolean | ((record: RecordPlace) => boolean)
+  /**
+   * Whose child the span of an `eachBatch` batch is, besides linking all its messages: of `none` (default: a trace of its
+   * own), of the one send that all of them come from (`common`), or of that of the `first` message.
+   */
+  readonly batchParent?: BatchParent
 }
 
 /** Where a record is. */
@@ -72,7 +77,9 @@ const isBooleanOrFunction: Check = (value) =>
   typeof value === 'boolean' || typeof value === 'function' ? undefined : 'a boolean or a function'
 
 const BOTH = { topics: isFunction, messageKeys: isBooleanOrFunction, clusterId: isText, events: isBoolean }
-const READER = { ...BOTH, replay: isBooleanOrFunction, group: isText }
+const isBatchParent: Check = (value) =>
+  ['none', 'common', 'first'].includes(value as string) ? undefined : "'none', 'common' or 'first'"
+const READER = { ...BOTH, replay: isBooleanOrFunction, group: isText, batchParent: isBatchParent }
 type Checks = Readonly<Record<string, Check>>
 
 /** Checks of the options that are Kafka's own; those of every adapter are core's. */

@@ -41,6 +41,9 @@ test('options are checked', () => {
   expect(() => traceProducer(producer, { messageSpans: 1 } as never)).toThrow('messageSpans to be a boolean')
   expect(() => traceProducer(producer, { replay: true } as never)).toThrow('"replay"')
   expect(() => traceConsumer(consumer, { messageKeys: 'k' } as never)).toThrow('a boolean or a function')
+  expect(() => traceConsumer(consumer, { batchParent: 'last' } as never)).toThrow(
+    "'none', 'common' or 'first'",
+  )
   expect(() => traceConsumer(consumer, { clusterId: '' })).toThrow('clusterId to be a non-empty string')
   expect(() => traceHandler(send, { lag: true } as never)).toThrow('"lag"')
   // What was refused is left as it was.

@@ -237,6 +237,15 @@ describe('a traced consumer', () => {
       expect(attempts()).toEqual([1, 1, 2, 1])
     })
 
+    test('is a child of the send that all its messages come from, by option', async () => {
+      const { eachBatch } = await running(
+        { eachBatch: () => undefined },
+        traceConsumer(fakeConsumer(), { batchParent: 'common' }),
+      )
+      eachBatch(batch([0, 1]))
+      expect(telemetry.recorder.spans.at(-1)?.parentSpanContext?.spanId).toBe('b7ad6b7169203331')
+    })
+
     test('links no more than maxLinks, and says how many it left out', async () => {
       const { eachBatch } = await running(
         { eachBatch: () => undefined },

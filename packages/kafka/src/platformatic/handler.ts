@@ -26,7 +26,7 @@ const SCOPE = {
 } as const
 
 /** Options of `traceHandler` for @platformatic/kafka. */
-export type HandlerMeta = Omit<KafkaHandlerMeta, 'events'>
+export type HandlerMeta = Omit<KafkaHandlerMeta, 'events' | 'batchParent'>
 
 /**
  * Wraps the function that handles one message of an @platformatic/kafka stream. The client has no such function of its own:
