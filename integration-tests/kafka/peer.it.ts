@@ -211,7 +211,7 @@ describe.skipIf(brokerMissing)('beside @opentelemetry/instrumentation-kafkajs', 
   }
 
   const readme = readFileSync(path.resolve(import.meta.dirname, '../../packages/kafka/README.md'), 'utf8')
-  test.each(Object.entries(cases))('kafka-36: the table in the README: %s', async (title, run) => {
+  test.each(Object.entries(cases))('the table in the README: %s', async (title, run) => {
     const theirs = await context.with(ROOT_CONTEXT, () => underTheirs(run))
     await bench.scratch.release()
     bench.telemetry.recorder.reset()

@@ -14,7 +14,7 @@ import { listener } from './client-events.ts'
 import { recordConsumerEvents } from './consumer-events.ts'
 import { createDeliveries } from './deliveries.ts'
 import { eachBatch, eachMessage, type Consuming, type Handler } from './handler.ts'
-import { askClient, identify } from './identity.ts'
+import { askClient, identify, isLibrdkafka } from './identity.ts'
 import { CONSUMER_CHECKS, HANDLER_CHECKS, type ConsumerOptions, type HandlerMeta } from './options.ts'
 import { createPartitions } from './partitions.ts'
 import { passes, recordDescriber } from './record.ts'
@@ -92,10 +92,24 @@ function consumingOf(consumer: object, telemetry: Telemetry, options: ConsumerOp
     deliveries.rejoined(memberAssignment)
     partitions.keep(memberAssignment)
   })
-  listen('consumer.stop', () => {
+  const gone = (): void => {
     partitions.keep({})
     gauge.stop()
-  })
+  }
+  listen('consumer.stop', gone)
+  const { disconnect } = consumer as { readonly disconnect?: unknown }
+  if (isLibrdkafka(consumer) && typeof disconnect === 'function') {
+    // It tells nothing: whatever asks for the lag would hold on to it for ever.
+    patchMethod(
+      consumer as { disconnect: (...args: never[]) => unknown },
+      'disconnect',
+      (original) =>
+        (...args) => {
+          gone()
+          return original(...args)
+        },
+    )
+  }
   if (options.events === true) recordConsumerEvents(consumer, telemetry, identity)
   return {
     telemetry,

@@ -1,4 +1,5 @@
 import { SpanKind, trace } from '@opentelemetry/api'
+import { metricRecorder, type MetricRecorder } from '@waybill/core/testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { installSdk, type TestTelemetry } from '../../../integration-tests/telemetry.ts'
 import {
@@ -255,6 +256,59 @@ describe('a traced consumer', () => {
       const [span] = telemetry.recorder.spans
       expect(span?.links).toHaveLength(2)
       expect(span?.attributes['waybill.links.omitted']).toBe(3)
+    })
+  })
+
+  describe('the lag', () => {
+    const lagOf = async (metrics: MetricRecorder) =>
+      (await metrics.observe('waybill.consumer.lag')).map(({ value, attributes }) => [
+        attributes['messaging.destination.partition.id'],
+        value,
+      ])
+
+    test('is what kafkajs tells, of the partitions that are assigned, until the consumer stops', async () => {
+      const metrics = metricRecorder()
+      const consumer = traceConsumer(fakeConsumer(), { meterProvider: metrics })
+      for (const [partition, offsetLag] of [
+        [0, '7'],
+        [1, '0'],
+        [2, '-1'],
+      ])
+        consumer.emit('consumer.start_batch_process', { topic: 'orders', partition, offsetLag })
+      expect(await lagOf(metrics)).toEqual([
+        ['0', 7],
+        ['1', 0],
+      ])
+      consumer.emit('consumer.group_join', { groupId: 'g', memberAssignment: { orders: [1] } })
+      expect(await lagOf(metrics)).toEqual([['1', 0]])
+      consumer.emit('consumer.stop')
+      expect(await lagOf(metrics)).toEqual([])
+    })
+
+    test("is what a batch of Confluent's client tells, until it is disconnected", async () => {
+      const metrics = metricRecorder()
+      let disconnected = 0
+      const client = Object.assign(fakeConsumer(), {
+        on: (): never => {
+          throw new Error('Not implemented')
+        },
+        disconnect: () => Promise.resolve(++disconnected),
+        _getInternalClient: () => ({ globalConfig: { 'group.id': 'g', 'client.id': 'app' } }),
+      })
+      const consumer = traceConsumer(client, { meterProvider: metrics })
+      const { eachBatch } = await running({ eachBatch: () => undefined }, consumer as never)
+      eachBatch({ batch: { topic: 'orders', partition: 3, messages: [record(0)], offsetLag: () => '9' } })
+      expect(await lagOf(metrics)).toEqual([['3', 9]])
+      expect(telemetry.recorder.spans.at(-1)?.attributes['messaging.consumer.group.name']).toBe('g')
+      expect(await consumer.disconnect()).toBe(1)
+      expect(await lagOf(metrics)).toEqual([])
+    })
+
+    test('is not asked for where it is switched off', async () => {
+      const metrics = metricRecorder()
+      const consumer = traceConsumer(fakeConsumer(), { meterProvider: metrics, lag: false })
+      consumer.emit('consumer.start_batch_process', { topic: 'orders', partition: 0, offsetLag: '7' })
+      expect(await lagOf(metrics)).toEqual([])
     })
   })
 
