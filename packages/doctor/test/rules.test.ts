@@ -458,7 +458,11 @@ describe('tools', () => {
 })
 
 describe('gaps', () => {
-  const hop = (gap: number, facts: Record<string, number> = {}, more: Partial<Made> = {}): Made[] => {
+  const hop = (
+    gap: number,
+    facts: Record<string, number | string> = {},
+    more: Partial<Made> = {},
+  ): Made[] => {
     const request: Made = { trace: 'g', id: 'req', kind: 'SERVER', service: 'gateway', from: 0, to: 100 }
     const delivery = process('g', 'p', 'jobs', '1-0', 100 + gap, { parent: 's', to: 600, ...more })
     return [
@@ -482,6 +486,10 @@ describe('gaps', () => {
       'rabbitmq.record.queue_time_ms',
     ])
       expect(verdict(examine([...hop(50, { [alias]: 50 }), ...frame()])), alias).toEqual([])
+    const because = (reason: string) =>
+      verdict(examine([...hop(50, { 'waybill.transit.unknown': reason }), ...frame()]))
+    expect(because('flow_parent')).toEqual([])
+    expect(because('no_timestamp')).toEqual(['UNEXPLAINED-GAP certain ×1'])
     const onLink = hop(50, {}, { links: [{ to: 'g/s', facts: { 'waybill.transit.time': 0.05 } }] })
     expect(verdict(examine([...onLink, ...frame()]))).toEqual([])
   })

@@ -10,6 +10,8 @@ import { hopOf, pairOf, type Scene } from './scene.ts'
 
 /** So long is told even where it is a small part of its trace. */
 const LONG = SECOND
+/** Why Waybill gives no wait, where the reason accounts for the time: something else came between. */
+const EXPLAINED = new Set(['redelivered', 'dead_lettered', 'rescheduled', 'flow_parent', 'replayed'])
 const AGENT_AT_LEAST = 500 * MILLISECOND
 
 /** Certain: between a send and its delivery. */
@@ -21,7 +23,8 @@ export function* deliveryGap(scene: Scene, explained: Set<Span>): Generator<Case
     const above = span.parent ?? span.parentId
     const known =
       saysTransit(span) || transits.has(producer.span) || (above !== undefined && transits.has(above))
-    if (known || (attemptOf(span) ?? 1) > 1) {
+    const reason = textFact(span.facts, [TRANSIT_UNKNOWN])
+    if (known || (attemptOf(span) ?? 1) > 1 || (reason !== undefined && EXPLAINED.has(reason))) {
       explained.add(span)
       continue
     }
@@ -33,7 +36,6 @@ export function* deliveryGap(scene: Scene, explained: Set<Span>): Generator<Case
     if (!isNotable(scene, gap, span.traceId)) continue
     explained.add(span)
     const hop = hopOf(producer, consumer)
-    const reason = textFact(span.facts, [TRANSIT_UNKNOWN])
     yield {
       rule: 'UNEXPLAINED-GAP',
       level: 'certain',
