@@ -1,4 +1,4 @@
-import { FlowProducer, Queue, Worker, type QueueOptions, type WorkerOptions } from 'bullmq'
+import { FlowProducer, JobScheduler, Queue, Worker, type QueueOptions, type WorkerOptions } from 'bullmq'
 import { expect, test } from 'vitest'
 import manifest from '../package.json' with { type: 'json' }
 import { bullmqTelemetry } from '../src/index.ts'
@@ -9,7 +9,7 @@ test('the scope version is the package version', () => {
 })
 
 test("the telemetry fits BullMQ's own options", () => {
-  const telemetry = bullmqTelemetry({ Worker })
+  const telemetry = bullmqTelemetry({ Worker, Queue, FlowProducer, JobScheduler })
   const options: QueueOptions & WorkerOptions = { connection: {}, telemetry }
   expect(options.telemetry).toBe(telemetry)
   // Checked by the compiler only: nothing is to connect here.
