@@ -1,6 +1,12 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
 import { trace } from '@opentelemetry/api'
 import { attachUsage, mergeUsage, usageSpanProcessor, withAgentSpan } from '@waybill/agent'
 import type { RecordedSpan } from '@waybill/core/testing'
+import { otlpFileExporter } from '@waybill/doctor/exporter'
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { installSdk, type TestTelemetry } from '../telemetry.ts'
 import { lines, type Line } from './lines.ts'
@@ -82,7 +88,7 @@ describe('usage over real queues', () => {
   )
 
   test.skipIf(urlOf('redis') === '')(
-    "agents-18: a failed attempt and a late child over BullMQ: 310 of 1,510 on the orchestrator's span, incomplete; all of it in the trace",
+    "agents-18: a failed attempt and a late child over BullMQ: 310 of 1,510 on the orchestrator's span, incomplete; doctor cost has all",
     async () => {
       const [questions, replies, chores] = (await open('bullmq', 3)) as [Line, Line, Line]
       let attempt = 0
@@ -129,6 +135,28 @@ describe('usage over real queues', () => {
         'error.type': 'Error',
         'app.agent.usage.self.input_tokens': 100,
       })
+      expect(await costOf(spans)).toMatchObject({
+        total: { calls: 4, tokens: { input: 1510 } },
+        wasted: { tokens: { input: 100 } },
+        late: { tokens: { input: 1100 } },
+      })
     },
   )
 })
+
+/** What `waybill-doctor cost` says of these spans. */
+async function costOf(spans: readonly RecordedSpan[]): Promise<unknown> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'waybill-usage-'))
+  try {
+    const file = path.join(folder, 'trace.jsonl')
+    const exporter = otlpFileExporter(file)
+    await new Promise((resolve) => exporter.export([...spans] as never, resolve))
+    await exporter.shutdown()
+    const cli = path.resolve(import.meta.dirname, '../../packages/doctor/src/cli.ts')
+    const args = ['--no-warnings', '--conditions=waybill-source', cli, 'cost', '--format', 'json', file]
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000 })
+    return JSON.parse(stdout)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { context as contextApi, createContextKey, type Context, type SpanContext } from '@opentelemetry/api'
 import type { Journey } from '@waybill/core/adapter'
 import { createLedger, type Ledger } from './ledger.ts'
@@ -58,9 +57,15 @@ export function createFrame(standing: Standing, journey: Journey | undefined): F
   }
 }
 
-/** An id that nobody else has drawn, as long as that of a span. */
+/** An id that nobody else has drawn, as long as that of a span and drawn as SDKs draw those. */
 export function drawId(): string {
-  return randomBytes(8).toString('hex')
+  return half() + half()
+}
+
+function half(): string {
+  return Math.trunc(Math.random() * 2 ** 32)
+    .toString(16)
+    .padStart(8, '0')
 }
 
 /** Whether all that an agent and those below it have used is in its ledger, as far as messages went through Waybill. */
