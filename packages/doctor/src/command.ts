@@ -3,7 +3,7 @@ import { ledgerOf } from './cost/ledger.ts'
 import { readPrices } from './cost/prices.ts'
 import { reportCost } from './cost/report.ts'
 import { USAGE_KEYS } from './cost/usage.ts'
-import { addDiagnosisOptions, settingsOf, type DiagnosisOptions } from './diagnosis-options.ts'
+import { addDiagnosisOptions, numberAbove, settingsOf, type DiagnosisOptions } from './diagnosis-options.ts'
 import { UnreadableInput } from './input/json-values.ts'
 import { readSources } from './input/read.ts'
 import { sourcesOf } from './input/source.ts'
@@ -40,8 +40,8 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
       'receive spans by OTLP/HTTP on the loopback interface while a command runs, then diagnose them',
     )
     .argument('[command...]', 'after --: what to run; without one until Ctrl-C')
-    .option('--port <port>', 'by default a free one', Number, 0)
-    .option('--quiet-ms <ms>', 'time without a request that ends it, after the command', Number, 300)
+    .option('--port <port>', 'by default a free one', numberAbove(-1), 0)
+    .option('--quiet-ms <ms>', 'time without a request that ends it, after the command', numberAbove(-1), 300)
     .action(
       async (command: string[], options: DiagnosisOptions & Pick<ListenOptions, 'port' | 'quietMs'>) => {
         code = await listen(command, settingsOf(options), options, terminal)
@@ -52,8 +52,8 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
     .description('look at waiting messages without changing anything: do they carry context?')
     .argument('<url>', 'redis://, amqp:// or kafka://')
     .argument('[destination]', 'stream, queue or topic; on Redis by default all')
-    .option('--count <n>', 'most messages of each destination', Number, 50)
-    .option('--seconds <s>', 'RabbitMQ: how long to take copies', Number, 5)
+    .option('--count <n>', 'most messages of each destination', numberAbove(0), 50)
+    .option('--seconds <s>', 'RabbitMQ: how long to take copies', numberAbove(0), 5)
     .option('--exchange <name>', 'RabbitMQ: what to take copies of')
     .option('--key <pattern>', 'RabbitMQ: routing key', '#')
     .option('--prefix <prefix>', "BullMQ's prefix", 'bull')

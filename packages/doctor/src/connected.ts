@@ -3,10 +3,11 @@ import { readDocument } from './input/document.ts'
 import { rawSpanOf, type SdkSpan } from './input/sdk-span.ts'
 import { collectSpans } from './model/spans.ts'
 import { table } from './report/table.ts'
-import { levels, type Settings } from './settings.ts'
+import { checkSettings, levels, type Settings } from './settings.ts'
 
 /** Diagnoses the spans of this process, as an in-memory exporter of SDK 2 or SDK 3 has them. */
 export function diagnoseSpans(spans: Iterable<SdkSpan>, settings: Partial<Settings> = {}): Diagnosis {
+  checkSettings('diagnoseSpans', settings)
   const collector = collectSpans()
   for (const span of spans) collector.add(rawSpanOf(span))
   const input = { files: [], formats: ['in-process'], partial: false, warnings: [] } as const
@@ -19,6 +20,7 @@ export function diagnoseSpans(spans: Iterable<SdkSpan>, settings: Partial<Settin
  * @throws TypeError if it is none of these
  */
 export function diagnoseExport(value: unknown, settings: Partial<Settings> = {}): Diagnosis {
+  checkSettings('diagnoseExport', settings)
   const collector = collectSpans()
   const { format, partial = false } = readDocument(value, (span) => collector.add(span))
   if (format === undefined) {
@@ -36,7 +38,7 @@ export function diagnoseExport(value: unknown, settings: Partial<Settings> = {})
  *
  * @param spans ended spans, e.g. `exporter.getFinishedSpans()`; none at all is an error, too
  * @param settings as the configuration file has them; `failOn` decides what throws, by default `certain` findings only
- * @throws Error with the findings as text
+ * @throws Error with the findings as text; WaybillTypeError on a bad setting
  * @example
  * await provider.forceFlush()
  * assertConnected(exporter.getFinishedSpans())

@@ -1,4 +1,4 @@
-import { Option, type Command } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 import { readConfig } from './config.ts'
 import { defaults, levels, type Level, type Settings } from './settings.ts'
 
@@ -22,9 +22,18 @@ export function addDiagnosisOptions(command: Command): Command {
     .option('-o, --output <file>', 'write it there, and the table to the terminal')
     .option('--config <file>', 'settings as JSON; by default waybill-doctor.json if it is there')
     .addOption(new Option('--fail-on <level>', 'exit with 1 from this level on').choices(levels))
-    .option('--gap-ms <ms>', 'shortest gap that is told', Number)
-    .option('--gap-percent <percent>', 'least part of its trace that a gap must make up', Number)
+    .option('--gap-ms <ms>', 'shortest gap that is told', numberAbove(0))
+    .option('--gap-percent <percent>', 'least part of its trace that a gap must make up', numberAbove(-1))
     .option('--ignore-root <pattern...>', 'names of roots that are no lost work, e.g. of cron jobs')
+}
+
+/** Of a flag: what is no number must not pass as one. */
+export function numberAbove(least: number): (text: string) => number {
+  return (text) => {
+    const number = text.trim() === '' ? Number.NaN : Number(text)
+    if (!(number > least)) throw new InvalidArgumentError(`It must be a number above ${least}.`)
+    return number
+  }
 }
 
 /** Flags stand above the configuration file, that above the defaults. */

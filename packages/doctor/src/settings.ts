@@ -1,3 +1,5 @@
+import { WaybillTypeError } from '@waybill/core/adapter'
+
 /** How sure a finding is: identity proves it; the hop is sure but the pairing is not; worth knowing. */
 export type Level = 'certain' | 'probable' | 'info'
 
@@ -39,4 +41,38 @@ export function matches(patterns: readonly string[], text: string): boolean {
       .map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&'))
     return new RegExp(`^${[first, ...rest].join('.*')}$`, 'is').test(text)
   })
+}
+
+const CHECKS: Readonly<
+  Record<keyof Settings, { readonly expected: string; readonly ok: (value: unknown) => boolean }>
+> = {
+  failOn: { expected: levels.join(', '), ok: (value) => levels.includes(value as Level) },
+  gapMs: { expected: 'milliseconds above 0', ok: (value) => typeof value === 'number' && value > 0 },
+  gapPercent: {
+    expected: 'per cent from 0 to 100',
+    ok: (value) => typeof value === 'number' && value >= 0 && value <= 100,
+  },
+  ignoreRoots: { expected: 'a list of patterns', ok: isTextList },
+  writeOnly: { expected: 'a list of patterns', ok: isTextList },
+  restart: { expected: 'a list of patterns', ok: isTextList },
+  linked: { expected: 'a list of patterns', ok: isTextList },
+}
+
+function isTextList(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
+/** Settings given in code: a typo must not pass silently. */
+export function checkSettings(functionName: string, settings: Partial<Settings>): void {
+  const origin = { packageName: '@waybill/doctor', functionName }
+  for (const [name, value] of Object.entries(settings) as [keyof Settings, unknown][]) {
+    const check = Object.hasOwn(CHECKS, name) ? CHECKS[name] : undefined
+    if (check === undefined) {
+      const names = Object.keys(CHECKS).join(', ')
+      throw new WaybillTypeError(origin, `settings ${names}`, name, `Leave out or rename '${name}'.`)
+    }
+    if (value !== undefined && !check.ok(value)) {
+      throw new WaybillTypeError(origin, `${name}: ${check.expected}`, value, `Correct '${name}'.`)
+    }
+  }
 }

@@ -38,6 +38,7 @@ describe('doctor-24: the exit code', () => {
     expect((await run(path.join(folder, 'none.json'))).code).toBe(2)
     expect((await run()).code).toBe(2)
     expect((await run('--nonsense', fixture('fixed'))).code).toBe(2)
+    expect((await run('--gap-ms', 'soon', fixture('fixed'))).code).toBe(2)
     expect((await run('--help')).code).toBe(0)
   })
 

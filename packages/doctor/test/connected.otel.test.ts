@@ -49,6 +49,12 @@ describe('doctor-32: the spans of a test', () => {
     expect(() => extended(pair(true)).not.toBeConnected()).toThrow('all do')
   })
 
+  test('a typo in the settings is an error that says what there is', () => {
+    const typo = { failon: 'info' } as object
+    expect(() => assertConnected(pair(true), typo)).toThrow(/expected settings failOn, gapMs.*'failon'/)
+    expect(() => assertConnected(pair(true), { gapMs: -1 })).toThrow('gapMs: milliseconds above 0')
+  })
+
   test('no spans at all are a failure', () => {
     expect(() => assertConnected([])).toThrow('no spans at all')
   })
