@@ -97,6 +97,7 @@ describe('doctor-37', () => {
         made({ trace: 'a', id: 'a', from: 0, facts: { ...facts, 'kafka.offset': 1_795_616_645_940_123 } }),
       ]),
     ).toMatchObject({ code: 0 })
+    expect(secretIn('amqp://guest:***@rabbit:5672')).toBeUndefined()
     expect(secretIn('4111 1111 1111 1112')).toBeUndefined()
     expect(secretIn('1234567812345670')).toBeUndefined()
   })

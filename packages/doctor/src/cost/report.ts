@@ -37,9 +37,9 @@ function tableOf(ledger: Ledger, currency: string | undefined, ink: Ink): string
   const lines = [
     `  ${''.padEnd(40)} ${'calls'.padStart(6)} ${'input'.padStart(10)} ${'output'.padStart(10)}`,
     line(ledger.incomplete.length === 0 ? 'total' : 'total, at least', ledger.total),
-    line('  wasted: attempts that failed or came again', ledger.wasted),
+    line('  wasted: failed or repeated attempts', ledger.wasted),
     line('  late: after its agent had ended', ledger.late),
-    line('  reported: totals of agents, calls not seen', ledger.reported),
+    line('  reported: totals without their calls', ledger.reported),
     ...section('by agent, itself', ledger.agents, ({ agent, self }) => line(agent, self)),
     ...section('by agent, with all below it', ledger.agents, ({ agent, subtree }) => line(agent, subtree)),
     ...section('by role', ledger.roles, ({ role, sum }) => line(role, sum)),

@@ -15,7 +15,7 @@ export function table(diagnosis: Diagnosis, ink: Ink = plain): string {
   const { findings } = diagnosis
   const lines = [headline(diagnosis), '']
   for (const finding of findings) lines.push(...entry(finding, ink), '')
-  if (findings.length === 0)
+  if (findings.length === 0 && diagnosis.spans > 0)
     lines.push(ink('green', 'no findings: every delivery hangs where it belongs'), '')
   for (const limit of diagnosis.limits) lines.push(ink('dim', `note: ${clean(limit)}`))
   for (const warning of diagnosis.input.warnings) lines.push(ink('dim', `warning: ${clean(warning)}`))
