@@ -38,6 +38,8 @@ export interface RabbitmqScratch {
 /** @param url of the broker */
 export async function rabbitmqScratch(url: string): Promise<RabbitmqScratch> {
   const connection = await connect(url)
+  // Some tests stop the broker; an unheard 'error' would end the process.
+  connection.on('error', () => undefined)
   const admin = await connection.createChannel()
   const probe = await admin.assertQueue('', { exclusive: true })
   const waiting: ((message: Message) => void)[] = []

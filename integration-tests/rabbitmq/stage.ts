@@ -21,6 +21,8 @@ export interface Stage {
   readonly scratch: RabbitmqScratch
   /** Another SDK instead of the one at hand. */
   restart(options: Parameters<typeof installSdk>[0]): Promise<void>
+  /** A new connection of the test's own, after the broker was away. */
+  reconnect(): Promise<void>
   /** A confirm channel that is traced on both sides; every wait gets a span. */
   traced(options?: TelemetryOptions): Promise<ConfirmChannel>
   /** The same with a net above the client: a handler that rejects ends there, and not the process. */
@@ -64,6 +66,9 @@ export function stage(brokerUrl = url): Stage {
     async restart(options) {
       await telemetry.uninstall()
       telemetry = installSdk(options)
+    },
+    async reconnect() {
+      scratch = await rabbitmqScratch(brokerUrl)
     },
     traced: async (options) => trace(await scratch.channel(), options),
     caught: async (options) => trace(scratch.caught(await scratch.channel()), options),

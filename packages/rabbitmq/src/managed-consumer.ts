@@ -1,5 +1,5 @@
 import { patchMethod } from '@waybill/core/adapter'
-import { ignoreRejection } from './managed-producer.ts'
+import { setUp } from './managed-producer.ts'
 import type { ManagedChannel } from './types.ts'
 
 type Consume = (...args: unknown[]) => Promise<unknown>
@@ -9,9 +9,7 @@ type Consume = (...args: unknown[]) => Promise<unknown>
  * settled late goes to the newest. A consumer waits until the first of them is traced.
  */
 export function traceManagedConsumer(channel: ManagedChannel, traceRaw: (raw: object) => void): void {
-  const traced = channel.addSetup(traceRaw)
-  ignoreRejection(traced)
-  const ready = traced.catch(() => undefined)
+  const ready = setUp(channel, traceRaw)
   patchMethod(channel as unknown as { consume: Consume }, 'consume', (consume) => async (...args) => {
     await ready
     return consume(...args)

@@ -42,13 +42,11 @@ export function traceManagedProducer(
 ): void {
   let server = serverOf({})
   let frameSize = frameSizeOf({})
-  ignoreRejection(
-    channel.addSetup((raw: object) => {
-      server = serverOf(raw)
-      frameSize = frameSizeOf(raw)
-      traceRaw(raw)
-    }),
-  )
+  void setUp(channel, (raw) => {
+    server = serverOf(raw)
+    frameSize = frameSizeOf(raw)
+    traceRaw(raw)
+  })
 
   function publish(
     exchange: string,
@@ -113,7 +111,7 @@ export function traceManagedProducer(
   )
 }
 
-/** A setup of ours cannot fail; that of the client can, and is reported by the client itself. */
-export function ignoreRejection(promise: Promise<unknown>): void {
-  promise.catch(() => undefined)
+/** Has every channel beneath traced; settles when that which is there is. What fails there, the client itself reports. */
+export async function setUp(channel: ManagedChannel, traceRaw: (raw: object) => void): Promise<void> {
+  await channel.addSetup(traceRaw as never).catch(() => undefined)
 }

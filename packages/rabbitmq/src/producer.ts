@@ -17,6 +17,7 @@ import { handedDown, traceManagedProducer, type HandedDown } from './managed-pro
 import { tracePublisher } from './publisher.ts'
 import { outgoingOf, stampedOptions, type PublishOptions } from './publishing.ts'
 import { returnKey } from './returned-messages.ts'
+import { isBesideSentry, shareBaggage } from './sentry.ts'
 import type { Publisher, PublishingChannel } from './types.ts'
 import { VERSION } from './version.ts'
 
@@ -74,6 +75,7 @@ function patchPublish(telemetry: Telemetry, channel: object): void {
   const target = channel as { publish: Publish }
   const isInstrumented = isAutoInstrumented(target.publish)
   if (isInstrumented) reportAutoInstrumented(telemetry.log, PEER)
+  const isBeside = isBesideSentry(telemetry)
   const frameSize = frameSizeOf(channel)
   const confirms = confirmsOf(channel)
 
@@ -87,6 +89,9 @@ function patchPublish(telemetry: Telemetry, channel: object): void {
     const span: HandedDown | undefined = above ?? sending
     if (span === undefined) return publish(exchange, routingKey, content, options, ...rest)
     const copy = sending === undefined ? options : stampedOptions(telemetry, options, sending, frameSize)
+    // Never the caller's own, which it is where writing headers failed.
+    const isOurs = above !== undefined || copy !== options
+    if (isBeside && isOurs && copy?.headers !== undefined) shareBaggage(copy.headers)
     const answered = bound(contextApi.active(), rest)
     const beneath = isInstrumented ? suppressed(span.context) : span.context
     const tag = confirms?.nextTag()

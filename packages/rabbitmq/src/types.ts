@@ -30,7 +30,7 @@ export interface ConsumingChannel {
 
 /** amqp-connection-manager's `ChannelWrapper`. */
 export interface ManagedChannel {
-  addSetup(setup: (channel: never) => unknown): Promise<void>
+  addSetup(setup: never): Promise<void>
   waitForConnect(): Promise<void>
   consume(queue: string, onMessage: never, options?: never): Promise<unknown>
 }

@@ -104,6 +104,17 @@ describe('a message that comes back', () => {
     expect(again.results).toEqual([{}])
   })
 
+  test('one after the other, each with its own confirm', () => {
+    const emitter = channel()
+    const confirms = confirmsOf(emitter)
+    const both = [awaiting(), awaiting()]
+    both.forEach((one, i) => confirms?.await(i + 1, one, KEY))
+    emitter.emit('return', returned)
+    emitter.emit('return', returned)
+    emitter.emit('ack', { deliveryTag: 2, multiple: true })
+    expect(both.map(({ results }) => results[0]?.errorType)).toEqual(['NO_ROUTE', 'NO_ROUTE'])
+  })
+
   test.each([
     ['somebody else', { ...returned, properties: { headers: {} } }],
     ['nothing', undefined],

@@ -48,6 +48,7 @@ describe('attempt', () => {
       true,
       1,
     ],
+    ['rejected elsewhere', { 'x-death': [{ count: 5, reason: 'rejected', queue: 'other' }] }, false, 1],
     [
       'rejected here twice before it came back',
       { 'x-death': [{ count: 2, reason: 'rejected', queue: 'billing' }, ...death] },
