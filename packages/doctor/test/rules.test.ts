@@ -175,6 +175,10 @@ describe('context lost', () => {
     const { findings } = examine([...spans, ...frame()])
     expect(findings.map(({ level }) => level)).toEqual(['info'])
     expect(findings[0]?.message).toContain('sampled out')
+    // Ids on both sides, and none that fits: also where only one send is missing.
+    const one = [1, 2, 3, 4].flatMap((n) => healthy(`h${n}`, `${n}-1`, n * 10))
+    const missing = examine([...one, process('m', 'm', 'jobs', '9-9', 60), ...frame()])
+    expect(verdict(missing)).toEqual(['MQ-CONTEXT-LOST info ×1'])
     // Without ids the numbers tell: far more deliveries than sends.
     const bare = spans.map((span) => ({ ...span, facts: { ...span.facts, 'messaging.message.id': '' } }))
     expect(examine([...bare, ...frame()]).findings.filter(({ level }) => level !== 'info')).toEqual([])
