@@ -5,9 +5,10 @@ import { context, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api
 import { bullmqTelemetry, runJob, type BullmqTelemetry } from '@waybill/bullmq'
 import type { RecordedSpan } from '@waybill/core/testing'
 import { BullMQOtel } from 'bullmq-otel'
-import type { Job } from 'bullmq'
+import { DelayedError, type Job } from 'bullmq'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, test, vi } from 'vitest'
+import type { Series } from '../telemetry.ts'
 import { bullmqScratch, type BullmqScratch } from './scratch.ts'
 import {
   idOf,
@@ -35,6 +36,7 @@ interface Bench {
   spans(operation: string): RecordedSpan[]
   all(): readonly RecordedSpan[]
   processed(count: number): Promise<RecordedSpan[]>
+  series(metric: string): Promise<readonly Series[]>
 }
 type Row = readonly [behaviour: string, what: string, find: (bench: Bench) => Promise<string>]
 
@@ -82,6 +84,31 @@ const rows: readonly Row[] = [
     },
   ],
   [
+    '6',
+    'a step job that runs again is marked as no first delivery',
+    async ({ scratch, telemetry, processed }) => {
+      await scratch.queue(telemetry).add('step', {})
+      await scratch.worker(async (job, token) => {
+        if (job.attemptsStarted > 1) return
+        await job.moveToDelayed(Date.now() + 10, token)
+        throw new DelayedError()
+      }, telemetry)
+      const [, second] = await processed(2)
+      return yes(second?.attributes['waybill.transit.unknown'] === 'redelivered')
+    },
+  ],
+  [
+    '7',
+    'a timestamp of the application, 60 s off, leaves the wait as it is',
+    async ({ scratch, telemetry, processed }) => {
+      await scratch.queue(telemetry).add('job', {}, { timestamp: Date.now() - 60_000 })
+      await scratch.worker(nothing, telemetry)
+      const [process] = await processed(1)
+      const wait = process?.attributes['waybill.transit.time']
+      return typeof wait === 'number' ? yes(wait < 30) : 'no wait at all'
+    },
+  ],
+  [
     '8',
     'traces of a flow of three nodes, two of them without `opts`',
     async ({ scratch, telemetry, processed, all }) => {
@@ -98,6 +125,20 @@ const rows: readonly Row[] = [
       await processed(3)
       const own = all().filter(({ name }) => /^(add|process)/.test(name))
       return String(new Set(own.map(traceOf)).size)
+    },
+  ],
+  [
+    '9',
+    'the parent of a flow is told from a leaf',
+    async ({ scratch, telemetry, processed }) => {
+      const queueName = scratch.name
+      await scratch
+        .flows(telemetry)
+        .add({ name: 'parent', queueName, opts: {}, children: [{ name: 'a', queueName, opts: {} }] })
+      await scratch.worker(nothing, telemetry)
+      const [leaf, parent] = await processed(2)
+      const told = (span: RecordedSpan | undefined): unknown => span?.attributes['waybill.transit.unknown']
+      return yes(told(parent) !== undefined && told(leaf) !== told(parent))
     },
   ],
   [
@@ -140,6 +181,16 @@ const rows: readonly Row[] = [
     },
   ],
   [
+    '20',
+    'of 200 jobs that one `addBulk` made, those that are traces of their own',
+    async ({ scratch, telemetry, processed }) => {
+      await scratch.queue(telemetry).addBulk(Array.from({ length: 200 }, () => ({ name: 'job', data: {} })))
+      await scratch.worker(nothing, telemetry, { concurrency: 20 })
+      const processes = await processed(200)
+      return String(processes.filter((span) => parentOf(span) === undefined).length)
+    },
+  ],
+  [
     '21',
     'each job of an `addBulk` has a creation context of its own',
     async ({ scratch, telemetry, processed }) => {
@@ -156,6 +207,18 @@ const rows: readonly Row[] = [
       await scratch.queue(telemetry).add('job', {})
       await scratch.worker(nothing, telemetry)
       return yes(attributesOf((await processed(1))[0]).includes('messaging.destination.name'))
+    },
+  ],
+  [
+    '23',
+    'a histogram of processing time, with nothing else to set up',
+    async ({ scratch, telemetry, processed, series }) => {
+      await scratch.queue(telemetry).add('job', {})
+      const worker = await scratch.worker(nothing, telemetry)
+      await processed(1)
+      await worker.close()
+      const named = await Promise.all(['messaging.process.duration', 'bullmq.job.duration'].map(series))
+      return yes(named.flat().some(({ attributes }) => Object.values(attributes).includes(scratch.name)))
     },
   ],
   [
@@ -259,6 +322,7 @@ async function benched(
       // The peer puts the job's name into that of the span.
       spans: (operation) => suite.spans(operation),
       all: () => suite.telemetry.recorder.spans,
+      series: (metric) => suite.telemetry.series(metric),
       processed: (count) =>
         vi.waitFor(
           () => {
