@@ -1,17 +1,17 @@
 /** The brokers that everything runs on. */
 export const brokerNames = ['redis', 'rabbitmq', 'kafka'] as const
 /**
- * Besides, for the tests of one adapter: `redis-8.6` has `XREADGROUP … CLAIM` (8.4) and `XADD … IDMP`; `rabbitmq-3.10` is
- * the oldest that is claimed to work.
+ * Besides, for the tests of one adapter: `redis-8.6` has `XREADGROUP … CLAIM` (8.4) and `XADD … IDMP`, `redis-cluster` is
+ * three masters; `rabbitmq-3.10` is the oldest that is claimed to work.
  */
-export type BrokerName = (typeof brokerNames)[number] | 'redis-8.6' | 'rabbitmq-3.10'
+export type BrokerName = (typeof brokerNames)[number] | 'redis-8.6' | 'redis-cluster' | 'rabbitmq-3.10'
 
 /** How a broker came to be: named by an environment variable, run as a container, or as a child process. */
 export type Origin = 'url' | 'container' | 'native'
 
 export interface Broker {
   readonly name: BrokerName
-  /** A URL for Redis (`redis://…`) and RabbitMQ (`amqp://…`), a `host:port` list for Kafka. */
+  /** A URL for Redis (`redis://…`) and RabbitMQ (`amqp://…`), a `host:port` list for Kafka; for a cluster one URL a node, with commas. */
   readonly url: string
   /** What the broker itself answered in its protocol, never what we believe to have started. */
   readonly version: string

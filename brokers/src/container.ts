@@ -8,7 +8,7 @@ import {
 import { endWithProcess } from './ending.ts'
 import { untilReady } from './handshake/ready.ts'
 import { OWNER_LABEL, isDeadOwner, ownerOf } from './owner.ts'
-import { freePort } from './ports.ts'
+import { freePorts } from './ports.ts'
 import type { Recipe } from './recipe/recipe.ts'
 
 type Runtime = Awaited<ReturnType<typeof getContainerRuntimeClient>>
@@ -37,7 +37,7 @@ export async function prepareDocker(): Promise<void> {
 export async function startContainer(recipe: Recipe): Promise<BrokerContainer> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await startOn(recipe, await freePort())
+      return await startOn(recipe, await freePorts(1 + (recipe.container.morePorts ?? 0)))
     } catch (error) {
       // Between our finding a free port and Docker's taking it, somebody else may have.
       if (attempt === 3 || !/port is already allocated|address already in use/i.test(String(error)))
@@ -46,11 +46,12 @@ export async function startContainer(recipe: Recipe): Promise<BrokerContainer> {
   }
 }
 
-async function startOn(recipe: Recipe, port: number): Promise<BrokerContainer> {
+async function startOn(recipe: Recipe, ports: readonly number[]): Promise<BrokerContainer> {
   const runtime = await getContainerRuntimeClient()
   const host = loopback(runtime.info.containerRuntime.host)
+  const [port = 0, ...more] = ports
   const { image, port: inside = port, onHostNetwork = false, files = [] } = recipe.container
-  const url = recipe.container.url(host, port)
+  const url = recipe.container.url(host, port, ...more)
   let version = 'unknown'
   let stop: () => Promise<void> = async () => {}
   let restart: () => Promise<void> = async () => {}
@@ -60,7 +61,11 @@ async function startOn(recipe: Recipe, port: number): Promise<BrokerContainer> {
 
   const container = new FixedPortContainer(image)
   if (onHostNetwork) container.withNetworkMode('host')
-  else container.withFixedPort(inside, port, host === '127.0.0.1')
+  else
+    container.withFixedPorts(
+      [[inside, port], ...more.map((one) => [one, one] as const)],
+      host === '127.0.0.1',
+    )
   container
     .withLabels({ [OWNER_LABEL]: ownerOf() })
     .withEnvironment(recipe.container.environment?.(host, port) ?? {})
@@ -80,6 +85,8 @@ async function startOn(recipe: Recipe, port: number): Promise<BrokerContainer> {
       stop = () => (removed ??= remove(raw).finally(() => release()))
       const release = endWithProcess({ stop, kill: () => removeNow(id) })
     })
+  const command = recipe.container.command?.(ports)
+  if (command !== undefined) container.withCommand(command)
   if (files.length > 0) container.withCopyContentToContainer(files.map((file) => ({ ...file, mode: 0o644 })))
   try {
     await container.start()
@@ -99,12 +106,15 @@ class FixedPortContainer extends GenericContainer {
   #created: (id: string) => void = () => {}
 
   /** A port that Docker chooses would change with each restart of the broker. */
-  withFixedPort(container: number, host: number, onLoopback: boolean): this {
-    this.withExposedPorts({ container, host })
+  withFixedPorts(ports: readonly (readonly [container: number, host: number])[], onLoopback: boolean): this {
+    this.withExposedPorts(...ports.map(([container, host]) => ({ container, host })))
     if (onLoopback) {
-      this.hostConfig.PortBindings = {
-        [`${container}/tcp`]: [{ HostIp: '127.0.0.1', HostPort: String(host) }],
-      }
+      this.hostConfig.PortBindings = Object.fromEntries(
+        ports.map(([container, host]) => [
+          `${container}/tcp`,
+          [{ HostIp: '127.0.0.1', HostPort: String(host) }],
+        ]),
+      )
     }
     return this
   }

@@ -13,6 +13,14 @@ export async function greetRedis(url: string): Promise<string> {
   })
 }
 
+/** Sends commands on a connection of its own; a refusal is a reply that begins with `-`. */
+export function askRedis(url: string, commands: readonly string[][]): Promise<string[]> {
+  return exchange(parseRedisUrl(url).address, Buffer.concat(commands.map(command)), (received) => {
+    const replies = readReplies(received)
+    return replies.length < commands.length ? undefined : replies
+  })
+}
+
 /** From the text of INFO. Valkey calls itself compatible with a Redis version, which is not what runs. */
 export function redisVersion(info: string): string {
   const field = (name: string) => info.match(new RegExp(`^${name}:(.*?)\\r?$`, 'm'))?.[1]

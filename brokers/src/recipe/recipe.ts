@@ -20,7 +20,11 @@ export interface ContainerRecipe {
   readonly port?: number
   /** True for what talks to others of its kind under the addresses that clients use. Default: false. */
   readonly onHostNetwork?: boolean
+  /** How many ports it needs besides, the same inside and on the host. */
+  readonly morePorts?: number
+  /** Instead of the image's own; gets all ports on the host. */
+  command?(ports: readonly number[]): string[]
   environment?(host: string, port: number): Record<string, string>
   readonly files?: readonly { readonly target: string; readonly content: string }[]
-  url(host: string, port: number): string
+  url(host: string, port: number, ...more: number[]): string
 }

@@ -2,6 +2,7 @@ import type { BrokerName } from '../broker.ts'
 import { kafka } from './kafka.ts'
 import { oldestRabbitmq, rabbitmq } from './rabbitmq.ts'
 import type { Recipe } from './recipe.ts'
+import { redisCluster } from './redis-cluster.ts'
 import { newerRedis, redis } from './redis.ts'
 
 export const recipes: Readonly<Record<BrokerName, Recipe>> = {
@@ -10,4 +11,5 @@ export const recipes: Readonly<Record<BrokerName, Recipe>> = {
   kafka,
   'redis-8.6': newerRedis,
   'rabbitmq-3.10': oldestRabbitmq,
+  'redis-cluster': redisCluster,
 }
