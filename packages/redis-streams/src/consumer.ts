@@ -1,4 +1,5 @@
 import os from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import { context as contextApi, ROOT_CONTEXT } from '@opentelemetry/api'
 import { createTelemetry, suppressed } from '@waybill/core/adapter'
 import { createAcknowledgements } from './acknowledgements.ts'
@@ -37,6 +38,7 @@ export interface Consumer<V = string> extends AsyncDisposable {
 }
 
 const DEADLINE_MS = 30_000
+const GIVE_BACK_MS = 1000
 
 /**
  * Consumes streams as a member of a consumer group: reads on a connection of its own, runs `handler` for each entry in the
@@ -88,18 +90,16 @@ export function createConsumer<V = string>(options: ConsumerOptions<V>): Consume
   let claiming: NodeJS.Timeout | undefined
   let renewing: NodeJS.Timeout | undefined
 
+  const claims = oneAtATime(() => claimIdle(membership, { minIdleMs, count }, inHand))
+  const renewals = oneAtATime(() => renewHold(membership, minIdleMs / 4))
+
   function begin(): void {
     events.emit('ready', { consumer })
     isReady()
-    if (claim === undefined) return
-    const look = (): Promise<void> => claimIdle(membership, { minIdleMs, count }, inHand)
-    void look()
-    claiming = setInterval(oneAtATime(look), everyMs)
-    if (!heartbeat) return
-    renewing = setInterval(
-      oneAtATime(() => renewHold(membership, minIdleMs / 4)),
-      minIdleMs / 4,
-    )
+    if (claim === undefined || ending.signal.aborted) return
+    claims.run()
+    claiming = setInterval(claims.run, everyMs)
+    if (heartbeat) renewing = setInterval(renewals.run, minIdleMs / 4)
   }
 
   async function read(): Promise<void> {
@@ -138,7 +138,8 @@ export function createConsumer<V = string>(options: ConsumerOptions<V>): Consume
   async function stop(deadlineMs: number): Promise<{ readonly unfinished: number }> {
     ending.abort()
     clearInterval(claiming)
-    const drained = reading.then(inHand.drained).then(acknowledgements.flush)
+    // What is being claimed now is ours to handle, too.
+    const drained = reading.then(claims.settled).then(inHand.drained).then(acknowledgements.flush)
     const [deadline, passed] = latch<'late'>()
     const timer = setTimeout(passed, deadlineMs, 'late')
     const isLate = (await Promise.race([drained, deadline])) === 'late'
@@ -146,7 +147,9 @@ export function createConsumer<V = string>(options: ConsumerOptions<V>): Consume
     const { running: unfinished } = inHand
     if (isLate) {
       givenUp.abort()
-      await giveBack(membership, inHand.release(), minIdleMs)
+      // The server may be why it is late.
+      const patience = delay(GIVE_BACK_MS, undefined, { ref: false })
+      await Promise.race([giveBack(membership, inHand.release(), minIdleMs), patience])
     }
     clearInterval(renewing)
     lag?.stop()
@@ -169,15 +172,16 @@ export function createConsumer<V = string>(options: ConsumerOptions<V>): Consume
   }
 }
 
-/** A function that does nothing while its last call is under way. */
-function oneAtATime(run: () => Promise<void>): () => void {
-  let running = false
-  return () => {
-    if (running) return
-    running = true
-    void run().finally(() => {
-      running = false
-    })
+/** Calls that are left out while the last one is under way. */
+function oneAtATime(call: () => Promise<void>): { run(): void; settled(): Promise<void> } {
+  let current: Promise<void> | undefined
+  return {
+    run() {
+      current ??= call().finally(() => {
+        current = undefined
+      })
+    },
+    settled: () => current ?? Promise.resolve(),
   }
 }
 
