@@ -33,7 +33,7 @@ describe('names and numbers', () => {
         'messaging.destination.name': scratch.name,
         'messaging.message.id': job.id,
         'bullmq.job.name': 'invoice',
-        'server.address': '127.0.0.1',
+        'server.address': suite.backend.name === 'postgres' ? '127.0.0.1' : new URL(redisUrl).hostname,
         'server.port': expect.any(Number),
       }
       expect(add?.attributes).toMatchObject({

@@ -83,15 +83,15 @@ describe.skipIf(brokerMissing)('a cluster of three brokers', () => {
     expect(sent).toHaveLength(values.length)
     // Sent one after the other without a double, so that the offset is the number. What was not committed when its
     // coordinator went may be delivered again.
-    for (const [i, value] of values.entries()) {
+    const truths = values.map(
+      (value) => ((reached.get(value) as number) - (called.get(value) as number)) / 1000,
+    )
+    for (const [i, truth] of truths.entries()) {
       const own = handled.find(({ attributes }) => attributes['kafka.offset'] === i)
-      const truth = ((reached.get(value) as number) - (called.get(value) as number)) / 1000
       expect(Math.abs(Number(own?.attributes['waybill.transit.time']) - truth)).toBeLessThan(0.03)
     }
-    // The one that met the stop waited for an election, and says that it waited with its producer.
-    const waits = handled.map(({ attributes }) => Number(attributes['waybill.transit.client_wait'] ?? 0))
-    expect(Math.max(...waits)).toBeGreaterThan(0.2)
+    // Whether one had to wait for an election depends on how the broker goes; the longest wait is told in any case.
     const [series] = await telemetry.series('waybill.transit.duration')
-    expect(histogram(series).max).toBeGreaterThan(0.2)
+    expect(Math.abs(histogram(series).max - Math.max(...truths))).toBeLessThan(0.03)
   }, 60_000)
 })
