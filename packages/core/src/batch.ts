@@ -20,6 +20,7 @@ import { settle } from './settle.ts'
 import { NO_SPAN } from './spans.ts'
 import type { Signals, Telemetry } from './telemetry.ts'
 import { recordTransit } from './wait.ts'
+import { originOf } from './waybill.ts'
 
 /**
  * Whose child the span of a batch is: of no message, of the one send that all of its messages come from (else of none), or
@@ -106,12 +107,11 @@ export function beginBatch(telemetry: Telemetry, batch: IncomingBatch): Processi
       if (message === undefined) return undefined
       const { incoming, trust, extracted } = message
       const run = runs.get(index)
-      const { origin, sent } = extracted.waybill
       return {
         span: run?.span ?? span.spanContext(),
         attempt:
           incoming.attempt === undefined ? undefined : incoming.attempt + Math.max(0, (run?.count ?? 0) - 1),
-        origin: trust === 'continue' ? (origin ?? sent) : undefined,
+        origin: trust === 'continue' ? originOf(extracted.waybill) : undefined,
       }
     },
     end(result = {}) {

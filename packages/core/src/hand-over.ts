@@ -12,7 +12,7 @@ import type { ResolvedOptions } from './options.ts'
 import { extract, inject } from './propagation.ts'
 import type { Telemetry } from './telemetry.ts'
 import { contextWithBaggage } from './trust.ts'
-import { formatWaybill, WAYBILL_FIELD } from './waybill.ts'
+import { formatWaybill, originOf, WAYBILL_FIELD } from './waybill.ts'
 
 /** What it takes to write a context down, or to read one. */
 export interface Handing {
@@ -47,7 +47,7 @@ export function contextIn<C>(
     contextWithBaggage('continue', context, options.acceptBaggage),
   )
   const parent = creation === undefined ? base : trace.setSpanContext(base, creation)
-  return withJourney(parent, { origin: waybill.origin ?? waybill.sent, creation })
+  return withJourney(parent, { origin: originOf(waybill), creation })
 }
 
 /**

@@ -34,6 +34,7 @@ import { NO_SPAN } from './spans.ts'
 import type { Signals, Telemetry } from './telemetry.ts'
 import { contextWithBaggage } from './trust.ts'
 import { recordTransit, describeTransit, describeSplit, describeAliases } from './wait.ts'
+import { originOf } from './waybill.ts'
 
 /** How processing ended. Without `failure` and `errorType` it succeeded. */
 export interface ProcessResult extends Ending {
@@ -80,10 +81,9 @@ export function beginJudged(telemetry: Telemetry, signals: Signals, judged: Judg
       describe(telemetry, span, arrival, reached)
     })
   let context = span === NO_SPAN ? base : trace.setSpan(base, span)
-  const { origin, sent } = extracted.waybill
   if (trust === 'continue')
     context = withJourney(context, {
-      origin: origin ?? sent,
+      origin: originOf(extracted.waybill),
       creation: extracted.creation,
       carrier: incoming.carrier,
       attempt: incoming.attempt,

@@ -81,6 +81,11 @@ function digitsIn(text: string, start: number, end: number, atMost: number): num
 const SPACE = 0x20
 const ZERO = 0x30
 
+/** When the journey of a message began, as far as its field tells: a producer that names no origin is the first hop. */
+export function originOf({ origin, sent }: Partial<Waybill>): number | undefined {
+  return origin ?? sent
+}
+
 /** Whether a time in epoch milliseconds can be the moment at which a message of today was sent. */
 export function isPlausible(time: number, now: number): boolean {
   return Number.isInteger(time) && time >= now - OLDEST && time <= now + NEWEST
