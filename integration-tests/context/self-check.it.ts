@@ -28,7 +28,6 @@ const lines = [
   [3, 3, 'API 1.10, SDK 3'],
 ] as const
 
-
 test('agents-39: our API is newer than that of the application: one warning that says how to make them one; no span', async () => {
   const { warnings, handled, spans } = await seen('complete', 2, 3)
   expect(warnings).toEqual([expect.stringMatching(/another copy of @opentelemetry\/api \(1\.9\.1\)/)])

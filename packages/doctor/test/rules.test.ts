@@ -611,6 +611,17 @@ describe('orphans, batches and the rest', () => {
     ])
     const ours = spans.map((span) => ({ ...span, scope: '@waybill/redis-streams' }))
     expect(verdict(examine([...ours, ...frame()], {}, zipkin))).toEqual(['MQ-CONTEXT-LOST info ×1'])
+    // Exporters write no scope: ours are known by their attempt, and batches link by convention.
+    for (const facts of [{ 'waybill.delivery.attempt': '1' }, { 'messaging.batch.message_count': '2' }]) {
+      const exported = spans.map((span) => ({ ...span, facts: { ...span.facts, ...facts } }))
+      const [finding] = examine([...exported, ...frame()], {}, zipkin).findings
+      expect([finding?.level, finding?.fix]).toEqual(['info', expect.stringContaining("relation: 'parent'")])
+    }
+    const lost = spans.map((span) => ({
+      ...span,
+      facts: { ...span.facts, 'waybill.delivery.attempt': '1', 'waybill.root.reason': 'no_carrier' },
+    }))
+    expect(verdict(examine([...lost, ...frame()], {}, zipkin))).toEqual(['MQ-CONTEXT-LOST certain ×1'])
     expect(examine(spans, {}, zipkin).limits.join()).toContain('Zipkin has no links')
   })
 

@@ -4,11 +4,11 @@ import { isDetached, type Delivery, type Unpaired } from '../model/hops.ts'
 import { BATCH_COUNT, ROOT_REASON } from '../model/keys.ts'
 import type { Message } from '../model/message.ts'
 import { numberFact } from '../model/facts.ts'
-import type { Level } from '../settings.ts'
 import { fixOfLoss, fixOfProducer } from './fixes.ts'
 import { plural, short, type Case, type Side } from './finding.ts'
 import { hopOf, ifComplete, isAtEdge, isSet, type Scene } from './scene.ts'
 import { sideOf } from './side.ts'
+import { mayBeLinked, unseenLink } from './unseen-link.ts'
 
 /** A new trace that was meant. */
 export function isRestart({ settings }: Scene, consumer: Message): boolean {
@@ -21,15 +21,6 @@ function isScheduled(id: string | undefined): boolean {
   return id !== undefined && id.startsWith('repeat:')
 }
 
-/** Where a format has no links: ours says why a root is one, unless a link takes the parent's place. */
-function mayBeLinked({ linkless, settings }: Scene, consumer: Message): boolean {
-  if (!linkless) return false
-  const { scope, facts } = consumer.span
-  return (
-    isSet(settings.linked, consumer) || (scope.startsWith('@waybill/') && facts[ROOT_REASON] === undefined)
-  )
-}
-
 /** Certain: identity proves that the delivery was sent in another trace. */
 export function* lostByIdentity(scene: Scene, unconnected: readonly Delivery[]): Generator<Case> {
   const healthy = healthyAttempts(scene, unconnected)
@@ -39,13 +30,19 @@ export function* lostByIdentity(scene: Scene, unconnected: readonly Delivery[]):
     if (isRestart(scene, consumer) || isScheduled(id)) continue
     const hop = hopOf(producer, consumer)
     const isAttempt = healthy.has(attemptKey(delivery))
-    const level: Level = isAttempt || mayBeLinked(scene, consumer) ? 'info' : 'certain'
     const side = sideOf(scene.hops, producer, consumer)
     scene.named.add(consumer.span)
     const traces = [producer.span.traceId, consumer.span.traceId]
+    const spans = [producer.span.spanId, consumer.span.spanId]
+    const where = { traces, spans, ...(id !== undefined && { messageId: id }) }
+    const sentAndProcessed = `${noun(hop.system)} ${id} was sent in trace ${short(traces[0] ?? '')} and processed in ${short(traces[1] ?? '')}`
+    if (!isAttempt && mayBeLinked(scene, consumer)) {
+      yield unseenLink(hop, { evidence: { ...where, text: sentAndProcessed } })
+      continue
+    }
     yield {
       rule: 'MQ-CONTEXT-LOST',
-      level,
+      level: isAttempt ? 'info' : 'certain',
       hop,
       side,
       aspect: isAttempt ? 'attempt' : 'message',
@@ -55,11 +52,9 @@ export function* lostByIdentity(scene: Scene, unconnected: readonly Delivery[]):
           : `${plural(count, 'attempt')} of messages on ${hop.destination} lost the context that another attempt of the same message had`,
       fix: fixOfLoss(hop, side),
       evidence: {
-        traces,
-        spans: [producer.span.spanId, consumer.span.spanId],
-        ...(id !== undefined && { messageId: id }),
+        ...where,
         text: !isAttempt
-          ? `${noun(hop.system)} ${id} was sent in trace ${short(traces[0] ?? '')} and processed in ${short(traces[1] ?? '')}`
+          ? sentAndProcessed
           : `attempt ${attemptOf(consumer.span) ?? '?'} of ${noun(hop.system)} ${id} lost it`,
       },
     }
@@ -110,11 +105,14 @@ export function* lostWithoutIdentity(scene: Scene, unpaired: readonly Unpaired[]
     const producer = earlier.at(-1)
     if (producer === undefined) continue
     const hop = hopOf(producer, consumer)
+    if (mayBeLinked(scene, consumer)) {
+      yield unseenLink(hop, shared)
+      continue
+    }
     const seen = traffic.get(consumer.destination)
     const isSampled =
       span.thinned || producer.span.thinned || (seen !== undefined && seen.processed > 1.5 * seen.sent)
-    const isUnsure =
-      identified || isSampled || isAtEdge(scene, span.start, 'start') || mayBeLinked(scene, consumer)
+    const isUnsure = identified || isSampled || isAtEdge(scene, span.start, 'start')
     const why =
       identified || isSampled ? 'its own send is not in the export: sampled out, or outside the window' : ''
     const side = sideOf(scene.hops, producer, consumer)
