@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { oldestNode } from './oldest-node.mjs'
+import { otherNode } from './other-node.mjs'
 import { pack, unpack } from './tarball.mjs'
 import { root } from './toolchain.mjs'
 
@@ -49,7 +49,7 @@ try {
   fs.writeFileSync(path.join(project, 'entries.json'), JSON.stringify({ entries }))
   fs.writeFileSync(path.join(project, 'probe.cjs'), probe)
   install(project)
-  const nodes = [oldestNode(), process.execPath].filter((node) => node !== undefined)
+  const nodes = [otherNode(20), process.execPath].filter((node) => node !== undefined)
   const results = nodes.map(
     (node) => spawnSync(node, ['probe.cjs'], { cwd: project, stdio: 'inherit' }).status,
   )

@@ -1,9 +1,12 @@
 import type { ContextProbe, ContextVerdict } from '@waybill/core/testing'
-import { inject } from 'vitest'
 
-const broker = inject('brokers').redis
-/** Empty where there is none: then the cases that need it are skipped. */
-export const redisUrl = 'url' in broker ? broker.url : ''
+/** Empty where there is none: then the cases that need it are left out. */
+export let redisUrl = ''
+
+/** Names the server of the cases that need one. By a call, since they run outside of vitest as well. */
+export function useRedis(url: string): void {
+  redisUrl = url
+}
 
 /** One way of handing work on, what becomes of context there, and what mends it. */
 export interface Case {

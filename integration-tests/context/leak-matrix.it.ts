@@ -1,23 +1,13 @@
-import { context, trace } from '@opentelemetry/api'
 import { contextVerdict } from '@waybill/core/testing'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
 import { installSdk, type TestTelemetry } from '../telemetry.ts'
-import { redisUrl } from './case.ts'
-import { connectionCases } from './connections.ts'
-import { emitterCases } from './emitters.ts'
-import { languageCases } from './language.ts'
-import { batchers, queueCases } from './queues.ts'
-import { sandboxCases } from './sandbox.ts'
-import { threadCases } from './threads.ts'
+import { useRedis } from './case.ts'
+import { batchSpans, cases, mendedVerdict } from './matrix.ts'
+import { batchers } from './queues.ts'
 
-const cases = [
-  ...languageCases,
-  ...emitterCases,
-  ...queueCases,
-  ...connectionCases,
-  ...threadCases,
-  ...sandboxCases,
-]
+const broker = inject('brokers').redis
+const redisUrl = 'url' in broker ? broker.url : ''
+useRedis(redisUrl)
 
 describe('whose context is active where the work is done', () => {
   let telemetry: TestTelemetry
@@ -42,32 +32,20 @@ describe('whose context is active where the work is done', () => {
     })
     if (mended === undefined) continue
     check(`agents-24: ${name}: right with ${mended.by}`, async () => {
-      const { verdict: now, marks } = await contextVerdict(mended.scenario)
-      // A loop belongs to nobody: there the right context is none.
-      const detached = marks.every(({ owner, active }) => owner === 'nobody' && active === undefined)
-      expect(detached ? 'right' : now).toBe('right')
+      expect(await mendedVerdict(mended.scenario)).toBe('right')
     })
   }
 
   test.each(batchers)(
     'agents-24: $name: with batchContext, a root that links all callers',
     async ({ run }) => {
-      const seen: unknown[] = []
-      const { marks } = await contextVerdict(({ as, mark }) =>
-        run({
-          as,
-          mark(owner) {
-            seen.push(trace.getSpan(context.active()))
-            mark(owner)
-          },
-        }),
-      )
+      const { active, marks } = await batchSpans(run)
       const [batch] = telemetry.recorder.spans
       expect(telemetry.recorder.spans).toHaveLength(1)
       expect(batch?.parentSpanContext).toBeUndefined()
-      expect(seen).toEqual([batch, batch, batch])
+      expect(active).toEqual([batch, batch, batch])
       expect(batch?.links).toHaveLength(3)
-      expect(marks.map(({ owner, active }) => [owner, active])).toEqual([
+      expect(marks).toEqual([
         ['A', undefined],
         ['B', undefined],
         ['C', undefined],

@@ -2,11 +2,12 @@ import { fileURLToPath } from 'node:url'
 import { trace } from '@opentelemetry/api'
 import { bullmqTelemetry } from '@waybill/bullmq'
 import type { Job } from 'bullmq'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { bullmqScratch, type BullmqScratch } from '../bullmq/scratch.ts'
 import { installSdk, type TestTelemetry } from '../telemetry.ts'
-import { redisUrl } from './case.ts'
 
+const broker = inject('brokers').redis
+const redisUrl = 'url' in broker ? broker.url : ''
 const file = fileURLToPath(new URL('child/traced-processor.mjs', import.meta.url))
 const execArgv = ['--no-warnings', '--conditions=waybill-source']
 
