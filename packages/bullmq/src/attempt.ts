@@ -1,5 +1,19 @@
-import { createContextKey, type Attributes, type Context, type Span } from '@opentelemetry/api'
-import { beginProcess, safely, type Failure, type Outcome, type ProcessResult } from '@waybill/core/adapter'
+import {
+  context as contextApi,
+  createContextKey,
+  type Attributes,
+  type Context,
+  type Span,
+} from '@opentelemetry/api'
+import {
+  beginProcess,
+  safely,
+  withValue,
+  type Failure,
+  type Outcome,
+  type Processing,
+  type ProcessResult,
+} from '@waybill/core/adapter'
 import { incomingOf } from './incoming.ts'
 import type { Internals } from './internals.ts'
 import type { Seen } from './job-aware.ts'
@@ -8,22 +22,6 @@ import type { Job, JobInfo, Worker } from './types.ts'
 
 /** How BullMQ settles an attempt, by the names of its own spans. `delay` and `retry` run the job again. */
 export type Settlement = 'complete' | 'fail' | 'delay' | 'retry'
-
-/** One attempt at a job: its Process span, and what becomes known of its end bit by bit. */
-export interface Attempt {
-  /** What the handler is to run in. */
-  readonly context: Context
-  readonly span: Span
-  readonly job: Job | undefined
-  /** BullMQ begins to settle the job: the handler is done. It may try again, or settle otherwise. */
-  settling(settlement: Settlement): void
-  /** It could not: the lock is lost, or the server. */
-  unsettled(): void
-  /** The error of the handler, of which BullMQ tells the span no more than the message. */
-  fail(failure: Failure): void
-  /** Ends the span. Without a failure it was told of, the attempt went well. */
-  end(ending?: Ending): void
-}
 
 /** How an attempt ended: it failed if `failure` is there. */
 export type Ending = Pick<ProcessResult, 'failure' | 'errorType'>
@@ -36,7 +34,6 @@ export function failedWith(reason: unknown): Ending {
 }
 
 const ATTEMPT_KEY = createContextKey('waybill.bullmq.attempt')
-const attempts = new WeakMap<object, Attempt>()
 const watched = new WeakSet<Worker>()
 
 /** The attempt that is being made or settled in this context. */
@@ -51,71 +48,107 @@ export function beginAttempt(
   metadata: unknown,
   seen: Seen | undefined,
 ): Attempt | undefined {
-  const { telemetry, options } = internals
-  const { log } = telemetry
-  const processing = beginProcess(telemetry, incomingOf(internals, queue, metadata, seen))
+  const processing = beginProcess(internals.telemetry, incomingOf(internals, queue, metadata, seen))
   if (processing === undefined) return undefined
-  let settled: Settlement | undefined
-  let isSettled = true
-  let handlerDone: number | undefined
-  let failedAt: number | undefined
-  let known: Failure | undefined
-
-  const noteFailure = (backoff: number | undefined): void => {
-    if (seen === undefined || failedAt === undefined) return
-    const span = processing.span.spanContext()
-    internals.attempts.note(seen.worker, seen.job, { ended: failedAt, backoff, span })
-  }
-
-  const attempt: Attempt = {
-    context: processing.context,
-    span: processing.span,
-    job: seen?.job,
-    settling(settlement) {
-      handlerDone ??= performance.now()
-      settled = settlement
-      isSettled = true
-      failedAt = Math.trunc(telemetry.now())
-      if (settlement === 'retry') noteFailure(0)
-    },
-    unsettled() {
-      isSettled = false
-    },
-    fail(failure) {
-      known = failure
-      // By now BullMQ has chosen the backoff, and put it on the job.
-      if (settled === 'delay') noteFailure(seen?.job.delay)
-    },
-    end(told = {}) {
-      if (settled === 'delay' && known === undefined) noteFailure(seen?.job.delay)
-      const ending = endingOf(told)
-      processing.end({
-        ...ending,
-        outcome: isSettled ? outcomeOf(settled, seen?.worker) : 'abandoned',
-        ended: handlerDone,
-        attributes: attributesOf(seen?.job),
-      })
-    },
-  }
-  const endingOf = (told: Ending): Ending => {
-    if (known !== undefined) return { failure: known, errorType: typeOfRebuilt(known.error) }
-    // A handler that moved its job to failed by itself has an error, though it threw none.
-    const failedByHand = told.failure === undefined && settled !== undefined && settled !== 'complete'
-    return failedByHand ? failedWith(seen?.job.failedReason) : told
-  }
-  const attributesOf = (job: Job | undefined): Attributes | undefined =>
-    job === undefined || options.jobAttributes === undefined || !processing.span.isRecording()
-      ? undefined
-      : safely(log, 'options.jobAttributes()', undefined, () => options.jobAttributes?.(job as Job & JobInfo))
-
   if (seen !== undefined) {
-    attempts.set(seen.job, attempt)
-    safely(log, 'preparing for a job', undefined, () => {
+    safely(internals.telemetry.log, 'preparing for a job', undefined, () => {
       watchFailures(seen.worker)
       letSandboxCarryOn(seen.job)
     })
   }
-  return { ...attempt, context: processing.context.setValue(ATTEMPT_KEY, attempt) }
+  return new Attempt(internals, seen, processing)
+}
+
+/**
+ * One attempt at a job: its Process span, and what becomes known of its end bit by bit. A class, and found by its context:
+ * there is one for each job, and whatever else is kept of a job costs more than all that is measured of it.
+ */
+export class Attempt {
+  readonly #internals: Internals
+  readonly #seen: Seen | undefined
+  readonly #processing: Processing
+  #settled: Settlement | undefined
+  #isSettled = true
+  #handlerDone: number | undefined
+  #failedAt: number | undefined
+  #known: Failure | undefined
+  /** What the handler is to run in. */
+  readonly context: Context
+
+  constructor(internals: Internals, seen: Seen | undefined, processing: Processing) {
+    this.#internals = internals
+    this.#seen = seen
+    this.#processing = processing
+    this.context = withValue(processing.context, ATTEMPT_KEY, this)
+  }
+
+  get span(): Span {
+    return this.#processing.span
+  }
+
+  get job(): Job | undefined {
+    return this.#seen?.job
+  }
+
+  /** BullMQ begins to settle the job: the handler is done. It may try again, or settle otherwise. */
+  settling(settlement: Settlement): void {
+    this.#handlerDone ??= performance.now()
+    this.#settled = settlement
+    this.#isSettled = true
+    this.#failedAt = Math.trunc(this.#internals.telemetry.now())
+    if (settlement === 'retry') this.#noteFailure(0)
+  }
+
+  /** It could not: the lock is lost, or the server. */
+  unsettled(): void {
+    this.#isSettled = false
+  }
+
+  /** The error of the handler, of which BullMQ tells the span no more than the message. */
+  fail(failure: Failure): void {
+    this.#known = failure
+    // By now BullMQ has chosen the backoff, and put it on the job.
+    if (this.#settled === 'delay') this.#noteFailure(this.job?.delay)
+  }
+
+  /** Ends the span. Without a failure it was told of, the attempt went well. */
+  end(told: Ending = {}): void {
+    if (this.#settled === 'delay' && this.#known === undefined) this.#noteFailure(this.job?.delay)
+    const { failure, errorType } = this.#endingOf(told)
+    this.#processing.end({
+      failure,
+      errorType,
+      outcome: this.#isSettled ? outcomeOf(this.#settled, this.#seen?.worker) : 'abandoned',
+      ended: this.#handlerDone,
+      attributes: this.#attributes(),
+    })
+  }
+
+  #noteFailure(backoff: number | undefined): void {
+    if (this.#seen === undefined || this.#failedAt === undefined) return
+    const { worker, job } = this.#seen
+    const span = this.span.spanContext()
+    this.#internals.attempts.note(worker, job, { ended: this.#failedAt, backoff, span })
+  }
+
+  #endingOf(told: Ending): Ending {
+    if (this.#known !== undefined)
+      return { failure: this.#known, errorType: typeOfRebuilt(this.#known.error) }
+    // A handler that moved its job to failed by itself has an error, though it threw none.
+    const failedByHand =
+      told.failure === undefined && this.#settled !== undefined && this.#settled !== 'complete'
+    return failedByHand ? failedWith(this.job?.failedReason) : told
+  }
+
+  #attributes(): Attributes | undefined {
+    const { options, telemetry } = this.#internals
+    const { jobAttributes } = options
+    const { job } = this
+    if (job === undefined || jobAttributes === undefined || !this.span.isRecording()) return undefined
+    return safely(telemetry.log, 'options.jobAttributes()', undefined, () =>
+      jobAttributes(job as Job & JobInfo),
+    )
+  }
 }
 
 /**
@@ -138,11 +171,12 @@ function typeOfRebuilt(error: unknown): string | undefined {
   return /^([A-Z]\w{0,62}): /.exec(error.stack ?? '')?.[1]
 }
 
-/** The worker emits the error itself right before the span is told of its message. */
+/** The worker emits the error itself, within the attempt, right before the span is told of its message. */
 function watchFailures(worker: Worker): void {
   if (watched.has(worker)) return
   watched.add(worker)
   worker.on('failed', (job, error) => {
-    if (job !== undefined) attempts.get(job)?.fail({ error })
+    const attempt = attemptIn(contextApi.active())
+    if (job !== undefined && attempt?.job === job) attempt.fail({ error })
   })
 }

@@ -1,50 +1,50 @@
 import { formatWaybill } from '@waybill/core'
-import { parseWaybill, recordGetter, WAYBILL_FIELD, type Incoming } from '@waybill/core/adapter'
+import { parseWaybill, type Incoming, type Waybill } from '@waybill/core/adapter'
 import type { PreviousAttempt } from './previous-attempts.ts'
 import type { Job } from './types.ts'
 
 /** What is known of one delivery: when the job became ready, which attempt it is, and where its trace comes from. */
 export type Delivery = Pick<
   Incoming,
-  'carrier' | 'times' | 'unknown' | 'due' | 'scheduledDelay' | 'attempt' | 'rootReason' | 'retried'
+  'waybill' | 'times' | 'unknown' | 'due' | 'scheduledDelay' | 'attempt' | 'rootReason' | 'retried'
 > & {
   /** Number of jobs of the call that made this one. */
   readonly fanOut?: number | undefined
 }
 
-type Fields = Readonly<Record<string, unknown>> | undefined
+const ONLY_STAMP: Delivery['times'] = ['sent']
+/** Operations of which each job is ready at once, or after its own delay. */
+const HAS_NO_CHILDREN: ReadonlySet<string> = new Set(['add', 'addBulk', 'flow-leaf'])
 
 /**
  * The start of a job's wait, by what BullMQ keeps on the job. Only a first delivery may be counted from the moment of its
  * add: a retry, a stalled job and a step job look like a fresh one otherwise.
  *
- * @param fields what the job's metadata carries
+ * @param waybill what the job's metadata says of its add
  * @param previous how the attempt before this one ended, where that is known for sure
  * @param trustTimestamp whether `job.timestamp` may stand in for a producer's missing stamp
  */
 export function deliveryOf(
   job: Job,
-  fields: Fields,
+  waybill: Partial<Waybill>,
   now: number,
   previous?: PreviousAttempt,
   trustTimestamp = false,
 ): Delivery {
-  const { sent, op, fanOut } = parseWaybill(
-    recordGetter.get(fields, WAYBILL_FIELD) as string | undefined,
-    now,
-  )
   const attempt = job.attemptsStarted > 0 ? job.attemptsStarted : job.attemptsMade + 1
   const isIteration = Boolean(job.repeatJobKey)
-  const origin = isIteration ? iterationOf(job, fields) : { carrier: fields, fanOut }
-  if (!isFirst(job)) return { ...origin, ...retryOf(job, previous), attempt }
-  if (isIteration) return { times: [], ...origin, attempt }
+  if (!isFirst(job)) {
+    const origin = isIteration ? iterationOf(job, now) : { waybill, fanOut: waybill.fanOut }
+    return { ...origin, ...retryOf(job, previous), attempt }
+  }
+  if (isIteration) return { times: [], ...iterationOf(job, now), attempt }
 
-  const stamps: Delivery['times'] = trustTimestamp
+  const times: Delivery['times'] = trustTimestamp
     ? ['sent', { at: job.timestamp, clock: 'producer' }]
-    : ['sent']
-  const delivery: Delivery = { ...origin, times: stamps, attempt }
+    : ONLY_STAMP
+  const delivery: Delivery = { waybill, fanOut: waybill.fanOut, times, attempt }
   // A flow's parent waits for its children, and only its producer knew whether it has any.
-  if (sent !== undefined && !['add', 'addBulk', 'flow-leaf'].includes(op ?? ''))
+  if (waybill.sent !== undefined && !HAS_NO_CHILDREN.has(waybill.op ?? ''))
     return { ...delivery, unknown: 'flow_parent' }
   if (job.opts?.deduplication?.keepLastIfActive === true) return { ...delivery, ...keptBack(job) }
   // The job's own `delay` is back at 0 once it was promoted.
@@ -63,8 +63,8 @@ function keptBack({ opts, timestamp }: Job): Pick<Delivery, 'due' | 'scheduledDe
 }
 
 /** What may be said of a job that we do not see: any first delivery looks like a delay, a retry or a flow's parent. */
-export function blindDelivery(fields: Fields): Delivery {
-  return { carrier: fields, times: ['sent'], unknown: 'interface_only' }
+export function blindDelivery(): Delivery {
+  return { times: ONLY_STAMP, unknown: 'interface_only' }
 }
 
 function isFirst(job: Job): boolean {
@@ -95,13 +95,13 @@ function retryOf(
  * An iteration of a job scheduler is due at the time in its id, `repeat:{scheduler}:{epoch ms}`. Its metadata is that of
  * the first upsert, perhaps weeks ago: the iteration is a journey of its own, which links it.
  */
-function iterationOf(job: Job, fields: Fields): Pick<Delivery, 'carrier' | 'rootReason'> & Partial<Delivery> {
+function iterationOf(job: Job, now: number): Pick<Delivery, 'waybill' | 'rootReason'> & Partial<Delivery> {
   const [, millis] = /^repeat:.+:(\d{12,15})$/.exec(job.id ?? '') ?? []
   const rootReason = 'scheduled'
-  if (millis === undefined) return { carrier: { ...fields, [WAYBILL_FIELD]: '' }, rootReason }
+  if (millis === undefined) return { waybill: {}, rootReason }
   const due = Number(millis)
   return {
-    carrier: { ...fields, [WAYBILL_FIELD]: formatWaybill({ sent: due, origin: due }) },
+    waybill: parseWaybill(formatWaybill({ sent: due, origin: due }), now),
     times: [{ at: due, clock: 'producer' }],
     due,
     rootReason,

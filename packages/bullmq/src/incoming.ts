@@ -1,7 +1,7 @@
 import type { Attributes } from '@opentelemetry/api'
-import { recordGetter, safely, type Incoming } from '@waybill/core/adapter'
+import { parseWaybill, recordGetter, safely, WAYBILL_FIELD, type Incoming } from '@waybill/core/adapter'
 import { JOB_ATTEMPTS_MAX, JOB_STALLED, WORKER_LIMITED } from './attributes.ts'
-import { blindDelivery, deliveryOf } from './eligibility.ts'
+import { blindDelivery, deliveryOf, type Delivery } from './eligibility.ts'
 import type { Internals } from './internals.ts'
 import type { Seen } from './job-aware.ts'
 import { carrierOf } from './metadata.ts'
@@ -14,29 +14,47 @@ export function incomingOf(
   metadata: unknown,
   seen: Seen | undefined,
 ): Incoming {
-  const { log } = telemetry
   const fields = carrierOf(metadata)
-  const delivery = safely(log, 'reading a job', blindDelivery(fields), () =>
-    seen === undefined
-      ? blindDelivery(fields)
-      : deliveryOf(seen.job, fields, telemetry.now(), seen.previous, options.trustsTimestamp(queue)),
+  const delivery = safely(telemetry.log, 'reading a job', BLIND, () =>
+    seen === undefined ? BLIND : readDelivery(telemetry, fields, seen, options.trustsTimestamp(queue)),
   )
-  const { fanOut = 1 } = delivery
-  const isWide = fanOut > options.maxFanOut && !options.hasRelation
+  const isWide = (delivery.fanOut ?? 1) > options.maxFanOut && !options.hasRelation
   const previous = seen?.previous?.span
+  // Written out, and not spread: this is made for every job.
   return {
     operation: 'process',
     destination: { name: queue },
+    carrier: fields,
     getter: recordGetter as Incoming['getter'],
+    waybill: delivery.waybill,
+    times: delivery.times,
+    unknown: delivery.unknown,
+    due: delivery.due,
+    scheduledDelay: delivery.scheduledDelay,
+    retried: delivery.retried,
+    attempt: delivery.attempt,
     messageId: seen?.job.id,
     messageName: seen?.job.name,
     clientId: seen?.worker.id,
-    details: () => (seen === undefined ? {} : detailsOf(seen)),
-    ...delivery,
-    ...(isWide && { relation: 'link', transitSpan: false }),
+    relation: isWide ? 'link' : undefined,
+    transitSpan: isWide ? false : undefined,
     links: previous && [{ context: previous }],
     rootReason: delivery.rootReason ?? (metadata && fields === undefined ? 'malformed' : undefined),
+    details: () => (seen === undefined ? {} : detailsOf(seen)),
   }
+}
+
+const BLIND = blindDelivery()
+
+function readDelivery(
+  telemetry: Internals['telemetry'],
+  fields: ReturnType<typeof carrierOf>,
+  { job, previous }: Seen,
+  trustTimestamp: boolean,
+): Delivery {
+  const now = telemetry.now()
+  const waybill = parseWaybill(recordGetter.get(fields, WAYBILL_FIELD) as string | undefined, now)
+  return deliveryOf(job, waybill, now, previous, trustTimestamp)
 }
 
 function detailsOf({ job, worker }: Seen): Attributes {

@@ -1,5 +1,5 @@
 import { createContextKey, ROOT_CONTEXT, type Context } from '@opentelemetry/api'
-import { parseJsonCarrier } from '@waybill/core/adapter'
+import { parseJsonCarrier, withValue } from '@waybill/core/adapter'
 import type { Job } from './types.ts'
 
 /**
@@ -14,7 +14,7 @@ export const ATTEMPT_FIELD = 'attempt'
 
 /** A root context that brings a job's metadata, still unread, from `fromMetadata` to `startSpan`. */
 export function contextOfMetadata(metadata: unknown): Context {
-  return ROOT_CONTEXT.setValue(METADATA_KEY, metadata)
+  return withValue(ROOT_CONTEXT, METADATA_KEY, metadata)
 }
 
 /** The metadata of the job that a process span is asked for; `undefined` if the job has none. */
@@ -43,14 +43,14 @@ type Writer = () => Readonly<Record<string, string>>
 
 /** A context in which BullMQ asks for metadata to store, and gets these fields. */
 export function withMetadata(context: Context, fields: Writer): Context {
-  return context.setValue(WRITER_KEY, fields)
+  return withValue(context, WRITER_KEY, fields)
 }
 
 /** The metadata to store with a job; empty, so that nothing is stored, if the context is of no send. */
 export function metadataFor(context: Context): string {
   const write = context.getValue(WRITER_KEY) as Writer | undefined
   if (write === undefined) return ''
-  const fields = write()
+  const json = JSON.stringify(write())
   // BullMQ would store an empty object on every job.
-  return Object.keys(fields).length === 0 ? '' : JSON.stringify(fields)
+  return json === '{}' ? '' : json
 }

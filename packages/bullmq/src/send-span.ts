@@ -1,4 +1,10 @@
-import { context as contextApi, trace, type Attributes, type Context } from '@opentelemetry/api'
+import {
+  context as contextApi,
+  trace,
+  type Attributes,
+  type AttributeValue,
+  type Context,
+} from '@opentelemetry/api'
 import { beginSend, suppressed, type Failure, type Sending } from '@waybill/core/adapter'
 import {
   BULK_COUNT,
@@ -9,7 +15,7 @@ import {
   JOB_SCHEDULER_ID,
   QUEUE_NAME,
 } from './attributes.ts'
-import { nextNode, type KnownNode } from './flow.ts'
+import { nextNode } from './flow.ts'
 import type { Internals } from './internals.ts'
 import { withMetadata } from './metadata.ts'
 import { takeCall, type BulkJob, type Call } from './queue-aware.ts'
@@ -40,64 +46,82 @@ const OPERATIONS = new Map<string, Operation>([
 /** The span of one add; `undefined` for an operation that is none. */
 export function sendSpan(internals: Internals, operation: string): BullmqSpan | undefined {
   const known = OPERATIONS.get(operation)
-  if (known === undefined) return undefined
-  const { telemetry, options } = internals
-  let told: Attributes = {}
-  let sending: Sending | undefined
-  let call: Call | undefined
-  let failure: Failure | undefined
+  return known && new SendSpan(internals, operation, known)
+}
 
-  function begin(context: Context): Context {
+/** A class: there is one for each add. */
+class SendSpan implements BullmqSpan {
+  readonly #internals: Internals
+  readonly #operation: string
+  readonly #known: Operation
+  readonly #told: Attributes = {}
+  #sending: Sending | undefined
+  #call: Call | undefined
+  #failure: Failure | undefined
+
+  constructor(internals: Internals, operation: string, known: Operation) {
+    this.#internals = internals
+    this.#operation = operation
+    this.#known = known
+  }
+
+  setSpanOnContext(context: Context): Context {
+    const { telemetry, options } = this.#internals
     // BullMQ has named the queue by now; in the span's name the job's follows, and both may contain dots.
-    const queue = textOf(told[QUEUE_NAME]) ?? ''
-    call = takeCall(queue)
-    const node = operation === 'addNode' ? nextNode(contextApi.active(), queue) : undefined
+    const queue = textOf(this.#told[QUEUE_NAME]) ?? ''
+    const call = takeCall(queue)
+    const node = this.#operation === 'addNode' ? nextNode(contextApi.active(), queue) : undefined
     const fanOut = node?.total ?? call?.count ?? 1
-    sending = beginSend(telemetry, {
-      operation,
+    const sending = beginSend(telemetry, {
+      operation: this.#operation,
       destination: { name: queue },
-      op: node?.op ?? known?.op,
+      op: node?.op ?? this.#known.op,
       fanOut: fanOut > options.maxFanOut ? fanOut : undefined,
       createSpans: call?.jobs !== undefined,
       details: () => serverAttributes(call?.queue.opts.connection),
     })
+    this.#call = call
+    this.#sending = sending
     if (sending === undefined) return context
     for (const job of call?.jobs ?? []) stampJob(sending, job)
-    return contextFor(sending, node)
-  }
-
-  function contextFor(sending: Sending, node: KnownNode | undefined): Context {
     const quiet = options.suppressRedis ? suppressed(sending.context) : sending.context
     const below = node === undefined ? quiet : node.below(quiet)
-    return known?.writes && call?.jobs === undefined
+    return this.#known.writes && call?.jobs === undefined
       ? withMetadata(below, () => sending.stamp().fields)
       : below
   }
 
-  return {
-    setSpanOnContext: begin,
-    setAttribute(key, value) {
-      told[key] = value
-    },
-    setAttributes(attributes) {
-      told = { ...told, ...attributes }
-    },
-    addEvent: () => undefined,
-    recordException(error) {
-      failure = { error }
-    },
-    end() {
-      const { [JOB_ID]: id, [BULK_COUNT]: count } = told
-      sending?.end({
-        failure,
-        messageId: textOf(id),
-        attributes: isRecording(sending)
-          ? { ...(options.bullmqAttributes && duplicatesOf(told)), ...attributesOf(told, call) }
-          : undefined,
-        count: known.writes && typeof count === 'number' ? count : undefined,
-        sent: known.writes,
-      })
-    },
+  setAttribute(key: string, value: AttributeValue): void {
+    this.#told[key] = value
+  }
+
+  setAttributes(attributes: Attributes): void {
+    Object.assign(this.#told, attributes)
+  }
+
+  addEvent(): void {}
+
+  recordException(error: unknown): void {
+    this.#failure = { error }
+  }
+
+  end(): void {
+    if (this.#sending === undefined) return
+    const { [JOB_ID]: id, [BULK_COUNT]: count } = this.#told
+    const { writes } = this.#known
+    this.#sending.end({
+      failure: this.#failure,
+      messageId: textOf(id),
+      attributes: this.#attributes(),
+      count: writes && typeof count === 'number' ? count : undefined,
+      sent: writes,
+    })
+  }
+
+  #attributes(): Attributes | undefined {
+    if (!isRecording(this.#sending)) return undefined
+    const duplicates = this.#internals.options.bullmqAttributes && duplicatesOf(this.#told)
+    return { ...duplicates, ...attributesOf(this.#told, this.#call) }
   }
 }
 

@@ -1,5 +1,5 @@
-import { context as contextApi, type Context } from '@opentelemetry/api'
-import { handOver, safely, suppressed } from '@waybill/core/adapter'
+import { context as contextApi, type Attributes, type AttributeValue, type Context } from '@opentelemetry/api'
+import { handOver, reportFault, suppressed } from '@waybill/core/adapter'
 import { attemptIn, type Attempt, type Settlement } from './attempt.ts'
 import { JOB_ID } from './attributes.ts'
 import type { Internals } from './internals.ts'
@@ -14,38 +14,51 @@ const SETTLEMENTS: ReadonlySet<string> = new Set<Settlement>(['complete', 'fail'
  */
 export function settlementSpan(internals: Internals, operation: string): BullmqSpan | undefined {
   const attempt = SETTLEMENTS.has(operation) ? attemptIn(contextApi.active()) : undefined
-  if (attempt === undefined) return undefined
-  const settlement = operation as Settlement
-  const { telemetry, options } = internals
-  let isOwn = false
-  const describe = ({ [JOB_ID]: id }: Readonly<Record<string, unknown>>): void => {
+  return attempt === undefined ? undefined : new SettlementSpan(internals, attempt, operation as Settlement)
+}
+
+class SettlementSpan implements BullmqSpan {
+  readonly #internals: Internals
+  readonly #attempt: Attempt
+  readonly #settlement: Settlement
+  #isOwn = false
+
+  constructor(internals: Internals, attempt: Attempt, settlement: Settlement) {
+    this.#internals = internals
+    this.#attempt = attempt
+    this.#settlement = settlement
+  }
+
+  setSpanOnContext(context: Context): Context {
+    const quiet = this.#internals.options.suppressRedis ? suppressed(context) : context
+    const runsAgain = this.#settlement === 'delay' || this.#settlement === 'retry'
+    return runsAgain && this.#attempt.job !== undefined
+      ? withFailure(this.#internals, this.#attempt, this.#settlement, quiet)
+      : quiet
+  }
+
+  setAttribute(name: string, value: AttributeValue): void {
+    if (name === JOB_ID) this.setAttributes({ [name]: value })
+  }
+
+  setAttributes({ [JOB_ID]: id }: Attributes): void {
     // A handler may settle other jobs by hand.
-    if (isOwn || id === undefined || id !== attempt.job?.id) return
-    isOwn = true
-    attempt.settling(settlement)
+    if (this.#isOwn || id === undefined || id !== this.#attempt.job?.id) return
+    this.#isOwn = true
+    try {
+      this.#attempt.settling(this.#settlement)
+    } catch (error) {
+      reportFault(this.#internals.telemetry.log, 'noting how a job is settled', error)
+    }
   }
-  return {
-    setSpanOnContext(context) {
-      const quiet = options.suppressRedis ? suppressed(context) : context
-      const runsAgain = settlement === 'delay' || settlement === 'retry'
-      return runsAgain && attempt.job !== undefined
-        ? withFailure(internals, attempt, settlement, quiet)
-        : quiet
-    },
-    setAttribute: (name, value) => {
-      describe({ [name]: value })
-    },
-    setAttributes: (attributes) => {
-      safely(telemetry.log, 'noting how a job is settled', undefined, () => {
-        describe(attributes)
-      })
-    },
-    addEvent: () => undefined,
-    recordException() {
-      if (isOwn) attempt.unsettled()
-    },
-    end: () => undefined,
+
+  addEvent(): void {}
+
+  recordException(): void {
+    if (this.#isOwn) this.#attempt.unsettled()
   }
+
+  end(): void {}
 }
 
 /** A context in which BullMQ stores with the job when, and in which span, this attempt ended. */

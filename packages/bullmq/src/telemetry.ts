@@ -1,12 +1,12 @@
-import { context as contextApi, ROOT_CONTEXT, SpanKind } from '@opentelemetry/api'
-import { createTelemetry, safely, suppressed } from '@waybill/core/adapter'
+import { context as contextApi, ROOT_CONTEXT, SpanKind, type Context } from '@opentelemetry/api'
+import { createTelemetry, reportFault, safely, suppressed } from '@waybill/core/adapter'
 import { housekeepingSpan } from './housekeeping.ts'
 import { markOurs, type Internals } from './internals.ts'
 import { jobAwareness } from './job-aware.ts'
 import { contextOfMetadata, metadataFor, metadataOf } from './metadata.ts'
 import { CHECKS, withDefaults, type BullmqOptions } from './options.ts'
 import { previousAttempts } from './previous-attempts.ts'
-import { processSpan } from './process-span.ts'
+import { ProcessSpan } from './process-span.ts'
 import { isNextIteration } from './scheduler.ts'
 import { sendSpan } from './send-span.ts'
 import { settlementSpan } from './settlement-span.ts'
@@ -42,24 +42,35 @@ export function bullmqTelemetry(options?: BullmqOptions): BullmqTelemetry {
     ? Object.freeze({ ...UNTRACED, setSpanOnContext: suppressed })
     : UNTRACED
 
+  const spanFor = (name: string, kind: number, context: Context | undefined): BullmqSpan => {
+    // Once per worker, before its first job: BullMQ may have been loaded after us.
+    if (name.startsWith('startStalledCheckTimer')) awareness.search()
+    if (telemetry.signals() === undefined) return UNTRACED
+    const space = name.indexOf(' ')
+    const operation = space < 0 ? name : name.slice(0, space)
+    if (kind === SpanKind.CONSUMER && operation === 'process') {
+      const [queue, metadata] = [name.slice(space + 1), metadataOf(context)]
+      const seen = awareness.take(tracer, queue, metadata)
+      return new ProcessSpan(internals, awareness, queue, metadata, seen)
+    }
+    if (kind === SpanKind.PRODUCER) {
+      // An iteration is told apart by its id; a span of its own here would be a root of nothing, or lie in the trace
+      // of whichever job was done before.
+      return isNextIteration(contextApi.active()) ? quiet : (sendSpan(internals, operation) ?? quiet)
+    }
+    return settlementSpan(internals, operation) ?? housekeepingSpan(internals, name) ?? quiet
+  }
+
   const tracer: BullmqTracer = markOurs<BullmqTracer>(
     {
-      startSpan: (name, { kind } = { kind: SpanKind.INTERNAL }, context) =>
-        safely(log, 'starting a span for BullMQ', UNTRACED, () => {
-          // Once per worker, before its first job: BullMQ may have been loaded after us.
-          if (name.startsWith('startStalledCheckTimer')) awareness.search()
-          if (telemetry.signals() === undefined) return UNTRACED
-          const space = name.indexOf(' ')
-          const operation = space < 0 ? name : name.slice(0, space)
-          if (kind === SpanKind.CONSUMER && operation === 'process')
-            return processSpan(internals, awareness, tracer, name.slice(space + 1), metadataOf(context))
-          if (kind === SpanKind.PRODUCER) {
-            // An iteration is told apart by its id; a span of its own here would be a root of nothing, or lie in the trace
-            // of whichever job was done before.
-            return isNextIteration(contextApi.active()) ? quiet : (sendSpan(internals, operation) ?? quiet)
-          }
-          return settlementSpan(internals, operation) ?? housekeepingSpan(internals, name) ?? quiet
-        }),
+      startSpan(name, options, context) {
+        try {
+          return spanFor(name, options?.kind ?? SpanKind.INTERNAL, context)
+        } catch (error) {
+          reportFault(log, 'starting a span for BullMQ', error)
+          return UNTRACED
+        }
+      },
     },
     internals,
   )

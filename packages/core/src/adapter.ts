@@ -17,9 +17,10 @@ export {
   tolerantGetter,
   type Stamp,
 } from './carrier.ts'
+export { withValue } from './context/value.ts'
 export { readDatadogContext } from './datadog.ts'
 export type { Destination } from './destination.ts'
-export { logger, safely, warnOnce } from './diag.ts'
+export { logger, reportFault, safely, warnOnce } from './diag.ts'
 export { recordEvent, type TelemetryEvent } from './event.ts'
 export { errorTypeOf, recordFailure } from './failure.ts'
 export { handOver, takeOver } from './hand-over.ts'

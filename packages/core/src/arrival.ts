@@ -23,7 +23,8 @@ export interface Arrival extends Judged {
 /** Reads and judges one delivered message. Never throws. */
 export function judge(telemetry: Telemetry, signals: Signals, incoming: Incoming): Judged {
   const { log, options } = telemetry
-  const extracted = extract(incoming.carrier, incoming.getter, signals.propagator, telemetry.now(), log)
+  const { carrier, getter, waybill } = incoming
+  const extracted = extract(carrier, getter, signals.propagator, telemetry.now(), log, waybill)
   // A throwing hook must not let an untrusted context in.
   const trust = decide<Trust>(log, 'options.trust()', options.trust, 'link', incoming)
   const relation = decide<Relation>(
@@ -53,5 +54,7 @@ function decide<T extends string>(
 export function arrive(judged: Judged, now: number): Arrival {
   // What an untrusted sender stamped is as little believed as its trace context.
   const sent = judged.trust === 'continue' ? judged.extracted.waybill.sent : undefined
-  return { ...judged, transit: transitOf(judged.incoming, sent, now, judged.extracted.waybill.sent) }
+  const { incoming, extracted, trust, relation } = judged
+  const transit = transitOf(incoming, sent, now, extracted.waybill.sent)
+  return { incoming, extracted, trust, relation, transit }
 }

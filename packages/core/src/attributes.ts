@@ -40,9 +40,12 @@ export function seriesAttributes(
   destination: Destination,
   group?: string,
 ): Attributes {
-  const make = (): Attributes => metricAttributes(telemetry, operation, destination, group)
   const { name, template, temporary, anonymous } = destination
-  if (template !== undefined) return series.templated.of(operation, group ?? '', template, make)
-  if (temporary === true || anonymous === true) return series.unnamed.of(operation, group ?? '', '', make)
-  return series.named.of(operation, group ?? '', name, make)
+  const isUnnamed = temporary === true || anonymous === true
+  const kind = template !== undefined ? series.templated : isUnnamed ? series.unnamed : series.named
+  const place = template ?? (isUnnamed ? '' : name)
+  return (
+    kind.get(operation, group ?? '', place) ??
+    kind.keep(operation, group ?? '', place, metricAttributes(telemetry, operation, destination, group))
+  )
 }

@@ -22,12 +22,17 @@ export function safely<T>(log: DiagLogger, cause: string, fallback: T, run: () =
   try {
     return run()
   } catch (error) {
-    try {
-      warnOnce(log, cause, `${cause} failed; the message goes on without it`, error)
-    } catch {
-      // The application's own diag logger threw: there is nobody left to tell.
-    }
+    reportFault(log, cause, error)
     return fallback
+  }
+}
+
+/** What `safely` does about a fault, for paths that are too hot to make a function for each message. Never throws. */
+export function reportFault(log: DiagLogger, cause: string, error: unknown): void {
+  try {
+    warnOnce(log, cause, `${cause} failed; the message goes on without it`, error)
+  } catch {
+    // The application's own diag logger threw: there is nobody left to tell.
   }
 }
 

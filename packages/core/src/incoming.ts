@@ -23,6 +23,8 @@ export interface Incoming<C = unknown> extends Eligibility {
   readonly destination: Destination
   readonly carrier: C
   readonly getter: TextMapGetter<C>
+  /** What the carrier's `waybill` field says, where the adapter has read it already. Default: core reads it. */
+  readonly waybill?: Partial<Waybill> | undefined
   /** Number of this delivery, from 1; left out where the client cannot tell. */
   readonly attempt?: number | undefined
   readonly messageId?: string | undefined

@@ -1,4 +1,5 @@
 import { createContextKey, type Context, type SpanContext } from '@opentelemetry/api'
+import { withValue } from './context/value.ts'
 import type { Destination } from './destination.ts'
 
 // The API derives a registered symbol from the text, so two copies of this package share the key.
@@ -25,26 +26,5 @@ export function journeyOf(context: Context): Journey | undefined {
 
 /** A context whose sends continue that journey. */
 export function withJourney(context: Context, journey: Journey): Context {
-  return new JourneyContext(context, journey)
-}
-
-/** One value more, without copying those that the context has: the API's own copies them all, for every message. */
-class JourneyContext implements Context {
-  readonly #parent: Context
-  readonly #journey: Journey
-  constructor(parent: Context, journey: Journey) {
-    this.#parent = parent
-    this.#journey = journey
-  }
-  getValue(key: symbol): unknown {
-    return key === JOURNEY_KEY ? this.#journey : this.#parent.getValue(key)
-  }
-  setValue(key: symbol, value: unknown): Context {
-    const changed = this.#parent.setValue(key, value)
-    return key === JOURNEY_KEY ? changed : new JourneyContext(changed, this.#journey)
-  }
-  deleteValue(key: symbol): Context {
-    const changed = this.#parent.deleteValue(key)
-    return key === JOURNEY_KEY ? changed : new JourneyContext(changed, this.#journey)
-  }
+  return withValue(context, JOURNEY_KEY, journey)
 }

@@ -9,12 +9,12 @@ import {
   type Link,
   type Span,
   type SpanContext,
-  type Tracer,
+  type SpanOptions,
 } from '@opentelemetry/api'
 import { judge, arrive, type Judged, type Arrival } from './arrival.ts'
 import { seriesAttributes, spanAttributes } from './attributes.ts'
 import { labelOf } from './destination.ts'
-import { safely } from './diag.ts'
+import { reportFault, safely } from './diag.ts'
 import { recordFailure, withFailure, type Ending } from './failure.ts'
 import type { Incoming, Outcome } from './incoming.ts'
 import { withJourney } from './journey.ts'
@@ -64,14 +64,23 @@ export function beginProcess(telemetry: Telemetry, incoming: Incoming): Processi
 export function beginJudged(telemetry: Telemetry, signals: Signals, judged: Judged): Processing {
   const { log } = telemetry
   const { incoming, extracted, trust } = judged
-  const base = safely(log, 'reading baggage', ROOT_CONTEXT, () =>
-    contextWithBaggage(trust, extracted.context, telemetry.options.acceptBaggage),
-  )
-  const begin = safely(log, 'preparing a process span', undefined, () => spanOf(telemetry, judged, base))
+  let base = ROOT_CONTEXT
+  let planned: PlannedSpan | undefined
+  let span = NO_SPAN
+  try {
+    base = contextWithBaggage(trust, extracted.context, telemetry.options.acceptBaggage)
+    planned = planSpan(telemetry, judged, base)
+  } catch (error) {
+    reportFault(log, 'preparing a process span', error)
+  }
   // The wait ends where the span starts, so nothing may come between the two.
   const reached = telemetry.now()
   const started = incoming.since ?? performance.now()
-  const span = safely(log, 'starting a process span', NO_SPAN, () => begin?.(signals.tracer) ?? NO_SPAN)
+  try {
+    if (planned !== undefined) span = signals.tracer.startSpan(planned.name, planned.options, planned.parent)
+  } catch (error) {
+    reportFault(log, 'starting a process span', error)
+  }
   // Not earlier than the start that the SDK took: a span of an instant would end before it began.
   const startedAt = Date.now()
   const arrival = arrive(judged, reached)
@@ -124,13 +133,15 @@ class OpenProcessing implements Processing {
   end(result: ProcessResult = {}): void {
     if (this.#ended) return
     this.#ended = true
-    safely(this.#telemetry.log, 'ending a process span', undefined, () => {
+    try {
       const milliseconds = (result.ended ?? performance.now()) - this.#started
       const endTime = result.ended === undefined ? undefined : hrTime(this.#startedAt + milliseconds)
       endSpan(this.span, result, endTime)
       const count = this.#incoming.received === true ? 0 : 1
       measure(this.#telemetry, this.#signals, this.#incoming, milliseconds / 1000, result, count)
-    })
+    } catch (error) {
+      reportFault(this.#telemetry.log, 'ending a process span', error)
+    }
   }
 }
 
@@ -152,7 +163,13 @@ export function process<T>(telemetry: Telemetry, incoming: Incoming, handler: ()
 }
 
 /** All that the span of a message needs, so that starting it is one call. */
-function spanOf(telemetry: Telemetry, judged: Judged, base: Context): (tracer: Tracer) => Span {
+interface PlannedSpan {
+  readonly name: string
+  readonly options: SpanOptions
+  readonly parent: Context
+}
+
+function planSpan(telemetry: Telemetry, judged: Judged, base: Context): PlannedSpan {
   const { incoming, extracted, trust, relation } = judged
   const creation = trust === 'ignore' ? undefined : extracted.creation
   const isChild =
@@ -168,17 +185,17 @@ function spanOf(telemetry: Telemetry, judged: Judged, base: Context): (tracer: T
       `${incoming.operation} ${incoming.destination.name}: new trace (${reason ?? 'relation: link'})`,
     )
   }
-  const links: Link[] = [
-    ...(creation === undefined ? [] : [{ context: creation }]),
-    ...(incoming.links ?? []),
-  ]
+  const links: Link[] = creation === undefined ? [] : [{ context: creation }]
+  if (incoming.links !== undefined) links.push(...incoming.links)
   const kind = incoming.operationType === 'receive' ? SpanKind.CLIENT : SpanKind.CONSUMER
-  const startTime =
-    incoming.since === undefined ? undefined : new Date(Date.now() - (performance.now() - incoming.since))
-  const name = `${incoming.operation} ${labelOf(incoming.destination)}`
-  const options = { kind, attributes, links, ...(startTime && { startTime }) }
-  const parent = isChild ? parentOf(telemetry, extracted.context, base, creation) : base
-  return (tracer) => tracer.startSpan(name, options, parent)
+  const options: SpanOptions = { kind, attributes, links }
+  if (incoming.since !== undefined)
+    options.startTime = new Date(Date.now() - (performance.now() - incoming.since))
+  return {
+    name: `${incoming.operation} ${labelOf(incoming.destination)}`,
+    options,
+    parent: isChild ? parentOf(telemetry, extracted.context, base, creation) : base,
+  }
 }
 
 /** The context that a Process span is started in as a child: what samplers and span processors are shown. */

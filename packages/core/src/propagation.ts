@@ -13,7 +13,7 @@ import {
   type TextMapSetter,
 } from '@opentelemetry/api'
 import { reportDropped } from './baggage/dropped.ts'
-import { safely } from './diag.ts'
+import { reportFault, safely } from './diag.ts'
 import { allowedBaggage } from './trust.ts'
 import { parseWaybill, WAYBILL_FIELD, type Waybill } from './waybill.ts'
 
@@ -147,25 +147,38 @@ export function readContext<C>(
   return found !== undefined && trace.isSpanContextValid(found) ? found : undefined
 }
 
-/** Reads a carrier. Never throws: what cannot be read is missing. */
+/** Reads a carrier. Never throws: what cannot be read is missing. @param known the `waybill` field, if it is read already */
 export function extract<C>(
   carrier: C,
   getter: TextMapGetter<C>,
   propagator: TextMapPropagator,
   now: number,
   log: DiagLogger,
+  known?: Partial<Waybill>,
 ): Extracted {
-  const context = safely(log, 'propagator.extract()', ROOT_CONTEXT, () =>
-    propagator.extract(ROOT_CONTEXT, carrier, getter),
-  )
-  const read = (name: string): string | undefined =>
-    safely(log, 'reading a carrier', undefined, () => getter.get(carrier, name) as string | undefined)
+  let context = ROOT_CONTEXT
+  try {
+    context = propagator.extract(ROOT_CONTEXT, carrier, getter)
+  } catch (error) {
+    reportFault(log, 'propagator.extract()', error)
+  }
   const found = trace.getSpanContext(context)
   const creation = found !== undefined && trace.isSpanContextValid(found) ? found : undefined
-  const waybill = parseWaybill(read(WAYBILL_FIELD), now)
+  const waybill = known ?? parseWaybill(read(carrier, getter, WAYBILL_FIELD, log), now)
   if (creation !== undefined) return { context, creation, missing: undefined, waybill }
   const carriesSomething = propagator
     .fields()
-    .some((name) => name !== 'baggage' && name !== 'tracestate' && read(name) !== undefined)
+    .some(
+      (name) => name !== 'baggage' && name !== 'tracestate' && read(carrier, getter, name, log) !== undefined,
+    )
   return { context, creation, missing: carriesSomething ? 'malformed' : 'no_carrier', waybill }
+}
+
+function read<C>(carrier: C, getter: TextMapGetter<C>, name: string, log: DiagLogger): string | undefined {
+  try {
+    return getter.get(carrier, name) as string | undefined
+  } catch (error) {
+    reportFault(log, 'reading a carrier', error)
+    return undefined
+  }
 }

@@ -11,7 +11,7 @@ import {
 import { seriesAttributes, spanAttributes } from './attributes.ts'
 import type { Stamp } from './carrier.ts'
 import { labelOf, type Destination } from './destination.ts'
-import { safely } from './diag.ts'
+import { reportFault, safely } from './diag.ts'
 import { recordFailure, withFailure, type Ending } from './failure.ts'
 import { ATTR_BATCH_COUNT, ATTR_CONVERSATION_ID, ATTR_MESSAGE_ID, ATTR_OPERATION_TYPE } from './semconv.ts'
 import { reportSend } from './sends.ts'
@@ -125,14 +125,16 @@ class OpenSending implements Sending {
   end(result: SendResult = {}): void {
     if (this.#ended) return
     this.#ended = true
-    safely(this.#telemetry.log, 'ending a send span', undefined, () => {
+    try {
       const seconds = (performance.now() - this.#started) / 1000
       const { count = 1, createSpans } = this.#outgoing
       const more = (result.count ?? count) - count
       if (more > 0 && createSpans !== true)
         reportSend(this.#call.caller, more, this.#call.span.spanContext(), this.#telemetry.log)
       finish(this.#telemetry, this.#signals, this.#outgoing, this.#call.span, result, seconds)
-    })
+    } catch (error) {
+      reportFault(this.#telemetry.log, 'ending a send span', error)
+    }
   }
 }
 
@@ -169,14 +171,17 @@ export function send<T>(
 }
 
 function startSpan(telemetry: Telemetry, signals: Signals, outgoing: Outgoing, caller: Context): Span {
-  const span = safely(telemetry.log, 'starting a send span', NO_SPAN, () => {
+  let span = NO_SPAN
+  try {
     const attributes = spanAttributes(telemetry, outgoing.operation, outgoing.destination)
     attributes[ATTR_OPERATION_TYPE] = 'send'
     const name = `${outgoing.operation} ${labelOf(outgoing.destination)}`.trimEnd()
     // A second PRODUCER above those of the messages would count each of them twice in service graphs.
     const kind = outgoing.createSpans === true ? SpanKind.CLIENT : SpanKind.PRODUCER
-    return signals.tracer.startSpan(name, { kind, attributes }, caller)
-  })
+    span = signals.tracer.startSpan(name, { kind, attributes }, caller)
+  } catch (error) {
+    reportFault(telemetry.log, 'starting a send span', error)
+  }
   if (span.isRecording())
     safely(telemetry.log, 'describing a send span', undefined, () => {
       describe(span, outgoing)

@@ -11,16 +11,16 @@ export class SeriesAttributes {
   readonly #byOperation: Map<string, Map<string, Map<string, Attributes>>> = new Map()
   #kept = 0
 
-  /** @param place the destination, as far as points tell it @param make makes the attributes of a new series */
-  of(operation: string, group: string, place: string, make: () => Attributes): Attributes {
-    const byGroup = levelOf(this.#byOperation, operation)
-    const byPlace = levelOf(byGroup, group)
-    const kept = byPlace.get(place)
-    if (kept !== undefined) return kept
-    const made = make()
+  /** @param place the destination, as far as points tell it */
+  get(operation: string, group: string, place: string): Attributes | undefined {
+    return this.#byOperation.get(operation)?.get(group)?.get(place)
+  }
+
+  /** Keeps the attributes of a new series, if there is room for it; gives them back. */
+  keep(operation: string, group: string, place: string, made: Attributes): Attributes {
     if (this.#kept >= MOST) return made
     this.#kept++
-    byPlace.set(place, Object.freeze(made))
+    levelOf(levelOf(this.#byOperation, operation), group).set(place, Object.freeze(made))
     return made
   }
 }
@@ -36,9 +36,9 @@ const variants = new WeakMap<Attributes, Map<string, Attributes>>()
 /** A series with one attribute more, which has few values; frozen too if the series is. */
 export function seriesWith(series: Attributes, name: string, value: string): Attributes {
   if (!Object.isFrozen(series)) return { ...series, [name]: value }
-  const known = variants.get(series) ?? new Map<string, Attributes>()
-  variants.set(series, known)
-  const variant = known.get(value) ?? Object.freeze({ ...series, [name]: value })
-  known.set(value, variant)
+  let known = variants.get(series)
+  if (known === undefined) variants.set(series, (known = new Map<string, Attributes>()))
+  let variant = known.get(value)
+  if (variant === undefined) known.set(value, (variant = Object.freeze({ ...series, [name]: value })))
   return variant
 }

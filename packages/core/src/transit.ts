@@ -68,7 +68,7 @@ export function transitOf(
   now: number,
   stamped: number | undefined = sent,
 ): Transit {
-  const source = firstPlausible(eligibility.times, { sent, stamped }, now)
+  const source = firstPlausible(eligibility.times, sent, stamped, now)
   if (eligibility.unknown !== undefined) {
     return { kind: 'unknown', reason: eligibility.unknown, age: source && Math.max(0, now - source.at) }
   }
@@ -81,7 +81,7 @@ export function transitOf(
     // Delivered before it was due: promoted by hand, and nobody tells when.
     return { kind: 'unknown', reason: 'rescheduled', age: Math.max(0, now - source.at) }
   }
-  const first = eligibility.agedFrom && firstPlausible(eligibility.agedFrom, { sent, stamped }, now)
+  const first = eligibility.agedFrom && firstPlausible(eligibility.agedFrom, sent, stamped, now)
   const at = notBefore(first?.at, source)
   const from = Math.max(at, eligibility.due ?? 0)
   if (now < from) return { kind: 'skew', from, to: now }
@@ -92,8 +92,8 @@ export function transitOf(
     clock: source.clock,
     scheduledDelay: eligibility.scheduledDelay,
     // A due time is exact, however coarse the moment of the send is.
-    ...(source.resolution !== undefined && from === at && { resolution: source.resolution }),
-    ...(first !== undefined && { age: Math.max(0, now - first.at) }),
+    resolution: from === at ? source.resolution : undefined,
+    age: first && Math.max(0, now - first.at),
   }
 }
 
@@ -133,12 +133,14 @@ function between(from: number | undefined, to: number | undefined): number | und
 
 function firstPlausible(
   times: Eligibility['times'],
-  { sent, stamped }: { readonly sent: number | undefined; readonly stamped: number | undefined },
+  sent: number | undefined,
+  stamped: number | undefined,
   now: number,
-): { at: number; clock?: Clock | undefined; resolution?: number | undefined } | undefined {
+): { at: number; clock: Clock | undefined; resolution: number | undefined } | undefined {
   for (const time of times) {
     if (time === 'sent') {
-      if (sent !== undefined && isPlausible(sent, now)) return { at: sent, clock: 'producer' }
+      if (sent !== undefined && isPlausible(sent, now))
+        return { at: sent, clock: 'producer', resolution: undefined }
     } else if (time.at !== undefined && isPlausible(time.at, now) && isWithin(time, stamped, now)) {
       return { at: time.at, clock: time.clock, resolution: time.resolution }
     }

@@ -1,8 +1,8 @@
-import { SpanKind, trace, type Span, type SpanContext } from '@opentelemetry/api'
+import { SpanKind, trace, TraceFlags, type Span, type SpanContext } from '@opentelemetry/api'
 import type { Arrival } from './arrival.ts'
 import { seriesAttributes, spanAttributes } from './attributes.ts'
 import { labelOf } from './destination.ts'
-import { safely } from './diag.ts'
+import { reportFault } from './diag.ts'
 import {
   ATTR_BROKER_WAIT,
   ATTR_CLIENT_WAIT,
@@ -22,37 +22,55 @@ import {
 import type { Signals, Telemetry } from './telemetry.ts'
 import { splitOf, type Transit } from './transit.ts'
 
+type KnownTransit = Extract<Transit, { kind: 'known' }>
+
 /** Records the wait of one message: histogram points always, a span where the trace is sampled and believed. */
 export function recordTransit(telemetry: Telemetry, signals: Signals, arrival: Arrival): void {
-  safely(telemetry.log, 'recording transit', undefined, () => {
-    const { incoming, extracted, transit } = arrival
-    if (transit.kind === 'unknown') return
-    const { destination, group } = incoming
-    const attributes = seriesAttributes(telemetry, signals, 'transit', destination, group)
-    if (transit.kind === 'skew') {
-      signals.instruments.clockSkew.add(1, attributes)
-      return
-    }
-    const { resolution } = transit
-    if (incoming.retried !== true) {
-      signals.instruments.transitDuration.record(
-        (transit.to - transit.from) / 1000,
-        resolution === undefined
-          ? attributes
-          : { ...attributes, [ATTR_TRANSIT_RESOLUTION]: resolution / 1000 },
-      )
-      const { origin } = extracted.waybill
-      if (arrival.trust === 'continue' && origin !== undefined && origin <= transit.to)
-        signals.instruments.journeyDuration.record((transit.to - origin) / 1000, attributes)
-    }
-    // A trace that is meant to be new is not to grow the old one: a scheduler's first add would collect a span a tick.
-    if (incoming.rootReason !== undefined || incoming.transitSpan === false) return
-    const { enabled, minMs, maxMs } = telemetry.options.transitSpan
-    const wait = transit.to - transit.from
-    if (!enabled || wait < minMs || wait > maxMs || arrival.trust !== 'continue') return
-    if (extracted.creation === undefined || (extracted.creation.traceFlags & 1) === 0) return
-    transitSpan(telemetry, signals, arrival, extracted.creation, transit)
-  })
+  const { transit } = arrival
+  if (transit.kind === 'unknown') return
+  try {
+    measureTransit(telemetry, signals, arrival, transit)
+    if (transit.kind === 'known' && hasSpan(telemetry, arrival, transit))
+      transitSpan(telemetry, signals, arrival, arrival.extracted.creation!, transit)
+  } catch (error) {
+    reportFault(telemetry.log, 'recording transit', error)
+  }
+}
+
+function measureTransit(
+  telemetry: Telemetry,
+  signals: Signals,
+  { incoming, extracted, trust }: Arrival,
+  transit: Exclude<Transit, { kind: 'unknown' }>,
+): void {
+  const { destination, group } = incoming
+  const attributes = seriesAttributes(telemetry, signals, 'transit', destination, group)
+  if (transit.kind === 'skew') {
+    signals.instruments.clockSkew.add(1, attributes)
+    return
+  }
+  if (incoming.retried === true) return
+  const { from, to, resolution } = transit
+  signals.instruments.transitDuration.record(
+    (to - from) / 1000,
+    resolution === undefined ? attributes : { ...attributes, [ATTR_TRANSIT_RESOLUTION]: resolution / 1000 },
+  )
+  const { origin } = extracted.waybill
+  if (trust === 'continue' && origin !== undefined && origin <= to)
+    signals.instruments.journeyDuration.record((to - origin) / 1000, attributes)
+}
+
+/** Whether a wait gets a span of its own: if its trace is believed and sampled, and goes on here. */
+function hasSpan(
+  { options }: Telemetry,
+  { incoming, extracted, trust }: Arrival,
+  { from, to }: KnownTransit,
+): boolean {
+  // A trace that is meant to be new is not to grow the old one: a scheduler's first add would collect a span a tick.
+  if (incoming.rootReason !== undefined || incoming.transitSpan === false) return false
+  const { enabled, minMs, maxMs } = options.transitSpan
+  if (!enabled || to - from < minMs || to - from > maxMs || trust !== 'continue') return false
+  return extracted.creation !== undefined && (extracted.creation.traceFlags & TraceFlags.SAMPLED) !== 0
 }
 
 /**
@@ -64,7 +82,7 @@ function transitSpan(
   signals: Signals,
   { incoming, extracted }: Arrival,
   creation: SpanContext,
-  transit: Transit & { kind: 'known' },
+  transit: KnownTransit,
 ): void {
   const attributes = spanAttributes(telemetry, 'transit', incoming.destination)
   attributes[ATTR_TRANSIT_TIME] = (transit.to - transit.from) / 1000
