@@ -1,4 +1,5 @@
 import { setImmediate as immediately } from 'node:timers/promises'
+import { bindContext } from '@waybill/core'
 import { asEach, settled, type Case } from './case.ts'
 
 /** A generator whose caller may stand in another context than its maker. */
@@ -76,6 +77,13 @@ export const languageCases: readonly Case[] = [
     async scenario({ as, mark }) {
       const made = as('A', () => marking(mark, 'A'))
       await as('B', () => made.next())
+    },
+    mended: {
+      by: 'bindContext where it is made',
+      async scenario({ as, mark }) {
+        const made = as('A', () => marking(bindContext(mark), 'A'))
+        await as('B', () => made.next())
+      },
     },
   },
 ]

@@ -9,7 +9,7 @@ const pages = [
   'packages/*/*.md',
   'examples/*/*.md',
   'brokers/*.md',
-  'benchmarks/*.md',
+  '{benchmarks,integration-tests}/*.md',
 ]
 
 /** The anchors of a page, as GitHub makes them of its headings. */
