@@ -4,13 +4,15 @@ import { createRequire, registerHooks } from 'node:module'
 
 const [setup, line = '3', ours = '3'] = process.argv.slice(2)
 const folder = (sdkLine) => new URL(`../../otel-sdk-${sdkLine}/package.json`, import.meta.url).href
-// Two real copies of the API, as when npm nests one: our packages get theirs from another folder than the application.
-registerHooks({
-  resolve: (specifier, context, next) =>
-    specifier === '@opentelemetry/api' && context.parentURL?.includes('/packages/')
-      ? next(specifier, { ...context, parentURL: folder(ours) })
-      : next(specifier, context),
-})
+// The packages of this workspace get API 1.10 by themselves; the application gets that of its SDK's folder: two real copies,
+// as when npm nests one. Older ones for our packages come by a hook.
+if (ours === '2')
+  registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier === '@opentelemetry/api' && context.parentURL?.includes('/packages/')
+        ? next(specifier, { ...context, parentURL: folder(ours) })
+        : next(specifier, context),
+  })
 
 const { context, diag, DiagLogLevel, propagation, trace } = createRequire(folder(line))('@opentelemetry/api')
 const { sdk } = await import(`../../otel-sdk-${line}/sdk.ts`)
