@@ -10,7 +10,7 @@ interface Words {
 const BULLMQ: Words = {
   producer: (queue) => `new Queue('${queue}', { telemetry: bullmqTelemetry() }), on a FlowProducer too`,
   consumer: (queue) =>
-    `new Worker('${queue}', …, { telemetry: bullmqTelemetry() }); in a sandboxed file withJobContext(job, …)`,
+    `new Worker('${queue}', …, { telemetry: bullmqTelemetry() }); in a sandboxed file export default traceProcessor(…)`,
   stale: 'extract on ROOT_CONTEXT: bullmqTelemetry() does so, or make the Worker outside of any span',
 }
 const RABBITMQ: Words = {
