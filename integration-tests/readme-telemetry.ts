@@ -12,6 +12,7 @@ export interface WrittenSpan {
   readonly traceId: string
   readonly spanId: string
   readonly parentSpanId: string | undefined
+  readonly attributes: Readonly<Record<string, unknown>>
 }
 
 const recorder = spanRecorder()
@@ -27,6 +28,7 @@ process.on('exit', () => {
     traceId: span.spanContext().traceId,
     spanId: span.spanContext().spanId,
     parentSpanId: span.parentSpanContext?.spanId,
+    attributes: span.attributes,
   }))
   writeFileSync(process.env['SPANS_FILE'] ?? '', JSON.stringify({ spans, open: recorder.open }))
 })

@@ -25,8 +25,8 @@ export interface TestTelemetry {
   readonly recorder: SpanRecorder
   /** Lines that went to `diag` at level warn or above. */
   readonly warnings: readonly string[]
-  /** All series of a metric so far. */
-  series(name: string): Promise<readonly Series[]>
+  /** All series so far of a metric, or of all whose names match. */
+  series(name: string | RegExp): Promise<readonly Series[]>
   uninstall(): Promise<void>
 }
 
@@ -64,10 +64,12 @@ export function installSdk({
       const last = meter.exported().at(-1)
       return (last?.scopeMetrics ?? []).flatMap((scope) =>
         scope.metrics
-          .filter((metric) => metric.descriptor.name === name)
+          .filter(({ descriptor }) =>
+            typeof name === 'string' ? descriptor.name === name : name.test(descriptor.name),
+          )
           .flatMap((metric) =>
             metric.dataPoints.map((point) => ({
-              name,
+              name: metric.descriptor.name,
               unit: metric.descriptor.unit,
               attributes: point.attributes,
               value: point.value,

@@ -1,67 +1,19 @@
-import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import path from 'node:path'
-import { promisify } from 'node:util'
 import { bullmqTelemetry } from '@waybill/bullmq'
 import * as bullmq from 'bullmq'
 import { BullMQOtel } from 'bullmq-otel'
-import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { WrittenSpan } from '../readme-telemetry.ts'
+import { bullmqPrograms, twoJobs } from './programs.ts'
 import { nothing, onBackends, pause, redisUrl, valuesOf } from './suite.ts'
 
-const preload = path.join(import.meta.dirname, '../readme-telemetry.ts')
-const folder = mkdtempSync(path.join(import.meta.dirname, '.bullmq-'))
-
-/** Runs a file in a process of its own, with an SDK; gives the operations of its spans, and what it wrote to stderr. */
-async function run(
-  file: string,
-  queue: string,
-): Promise<{ spans: WrittenSpan[]; operations: Set<string>; said: string }> {
-  const spansFile = path.join(folder, `${path.basename(file)}.json`)
-  const { stderr } = await promisify(execFile)(
-    process.execPath,
-    ['--no-warnings', '--conditions=waybill-source', '--import', preload, file],
-    {
-      env: { ...process.env, REDIS_URL: redisUrl, QUEUE: queue, SPANS_FILE: spansFile, DIAG: '1' },
-      timeout: 25_000,
-    },
-  )
-  const { spans, open } = JSON.parse(readFileSync(spansFile, 'utf8')) as {
-    spans: WrittenSpan[]
-    open: string[]
-  }
-  expect(open).toEqual([])
-  return { spans, operations: new Set(spans.map(({ name }) => name.split(' ')[0] ?? '')), said: stderr }
-}
-
-const write = (name: string, ...lines: string[]): string => {
-  const file = path.join(folder, name)
-  writeFileSync(file, lines.join('\n'))
-  return file
-}
-
-/** Adds a job and works on it. */
-const body = `
-  const connection = { url: process.env.REDIS_URL }
-  async function main({ Queue, Worker }, options = {}, queueName = process.env.QUEUE) {
-    const queue = new Queue(queueName, { connection, telemetry })
-    await queue.add('job', {})
-    const worker = new Worker(queueName, async () => undefined, { connection, telemetry, ...options })
-    await new Promise((resolve) => worker.once('completed', resolve))
-    await queue.add('another job', {})
-    await new Promise((resolve) => worker.once('completed', resolve))
-    await worker.close()
-    await queue.close()
-  }`
+const programs = bullmqPrograms()
 const telemetryOf = (options = ''): string =>
   `const telemetry = bullmqTelemetry({ transitSpan: { minMs: 0 }, ${options} })`
 const aware = new Set(['add', 'process', 'transit'])
 
 describe('which job a span is for', () => {
   afterAll(() => {
-    rmSync(folder, { recursive: true })
+    programs.remove()
   })
 
   onBackends(['ioredis'], (suite) => {
@@ -78,8 +30,8 @@ describe('which job a span is for', () => {
       ['require, after the telemetry was made', 'd.cjs', [requiring], `require('bullmq')`],
       ['BullMQ 5', 'e.mjs', [`import * as bullmq from 'bullmq-5'`, importing], 'bullmq'],
     ])('bullmq-11: in a process of its own, jobs are seen with %s', async (_how, file, imports, classes) => {
-      const { operations, spans } = await run(
-        write(file, ...imports, telemetryOf(), body, `main(${classes})`),
+      const { operations, spans } = await programs.run(
+        programs.write(file, ...imports, telemetryOf(), twoJobs, `main(${classes})`),
         suite.scratch.name,
       )
       expect(operations).toEqual(aware)
@@ -87,64 +39,45 @@ describe('which job a span is for', () => {
     })
 
     test('bullmq-11: two versions of BullMQ in one process are both seen', async () => {
-      const file = write(
+      const file = programs.write(
         'versions.mjs',
         `import * as six from 'bullmq'`,
         `import * as five from 'bullmq-5'`,
         importing,
         telemetryOf(),
-        body,
+        twoJobs,
         `await main(six)`,
         `await main(five)`,
       )
-      const { spans } = await run(file, suite.scratch.name)
+      const { spans } = await programs.run(file, suite.scratch.name)
       expect(spans.filter(({ name }) => name.startsWith('transit'))).toHaveLength(4)
     })
 
     test('bullmq-11: a class that was found only with the first job is seen from the second on', async () => {
-      const file = write(
+      const file = programs.write(
         'late.mjs',
         importing,
         telemetryOf(),
-        body,
+        twoJobs,
         // No call of the telemetry comes before the first job.
         `await main(await import('bullmq'), { skipStalledCheck: true })`,
       )
-      const { spans, operations } = await run(file, suite.scratch.name)
+      const { spans, operations } = await programs.run(file, suite.scratch.name)
       expect(operations).toEqual(aware)
       expect(spans.filter(({ name }) => name.startsWith('process'))).toHaveLength(2)
       expect(spans.filter(({ name }) => name.startsWith('transit')).length).toBeGreaterThanOrEqual(1)
     })
 
     describe('in a bundle', () => {
-      const bundled = async (name: string, options: string): Promise<string> => {
-        const entry = write(
-          `${name}.mjs`,
+      const bundled = (name: string, options: string): Promise<string> =>
+        programs.bundle(
+          name,
           `import { Queue, Worker, FlowProducer } from 'bullmq'`,
           importing,
           telemetryOf(options),
-          body,
+          twoJobs,
           `main({ Queue, Worker, FlowProducer })`,
         )
-        await build({
-          logLevel: 'error',
-          configFile: false,
-          ssr: {
-            noExternal: [/.*/],
-            external: ['@opentelemetry/api', 'ioredis'],
-            resolve: { conditions: ['waybill-source', 'node'] },
-          },
-          build: {
-            ssr: entry,
-            outDir: folder,
-            emptyOutDir: false,
-            target: 'node20',
-            minify: true,
-            rolldownOptions: { output: { entryFileNames: `${name}.bundle.mjs` } },
-          },
-        })
-        return path.join(folder, `${name}.bundle.mjs`)
-      }
       let files: Record<'with' | 'without', string>
       beforeAll(async () => {
         files = {
@@ -154,12 +87,12 @@ describe('which job a span is for', () => {
       }, 60_000)
 
       test('bullmq-12: with the class passed, jobs are seen', async () => {
-        const { operations } = await run(files.with, suite.scratch.name)
+        const { operations } = await programs.run(files.with, suite.scratch.name)
         expect(operations).toEqual(aware)
       })
 
       test('bullmq-12: without it, the trace is whole, one warning names the cure, and no wait is claimed', async () => {
-        const { operations, spans, said } = await run(files.without, suite.scratch.name)
+        const { operations, spans, said } = await programs.run(files.without, suite.scratch.name)
         expect(operations).toEqual(new Set(['add', 'process']))
         const [add] = spans.filter(({ name }) => name.startsWith('add'))
         const [process] = spans.filter(({ name }) => name.startsWith('process'))

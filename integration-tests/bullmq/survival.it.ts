@@ -2,6 +2,7 @@ import { context, propagation, ROOT_CONTEXT } from '@opentelemetry/api'
 import fc from 'fast-check'
 import { BullMQOtel } from 'bullmq-otel'
 import { describe, expect, test, vi } from 'vitest'
+import { watchUnrecorded } from '../unrecorded.ts'
 import { everyBackend, idOf, nothing, onBackends, parentOf, valuesOf } from './suite.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
@@ -143,6 +144,43 @@ describe('what others have left in a job', () => {
       await suite.processed(2)
       expect(runs).toBe(2)
       expect(telemetry.warnings.length).toBeGreaterThan(0)
+    })
+
+    test('bullmq-25: sampled out, two spans of a job are shown to the sampler, and nothing else is said or asked', async () => {
+      const { scratch, ours } = suite
+      await suite.reinstall({ sampled: false })
+      const unrecorded = watchUnrecorded()
+      const jobAttributes = vi.fn(() => ({}))
+      const own = ours({ jobAttributes })
+      const queue = scratch.queue(own)
+      const job = await queue.add('job', {})
+      await queue.add('failing', {})
+      const worker = await scratch.worker(async ({ name }) => {
+        if (name === 'failing') throw new Error('no')
+      }, own)
+      await vi.waitFor(
+        async () => expect(await queue.getJobCounts()).toMatchObject({ completed: 1, failed: 1 }),
+        {
+          timeout: 5000,
+        },
+      )
+      await worker.close()
+      const { name } = scratch
+      expect(unrecorded.started.toSorted()).toEqual([
+        `add ${name}`,
+        `add ${name}`,
+        `process ${name}`,
+        `process ${name}`,
+      ])
+      expect(unrecorded.ended).toBe(4)
+      expect(unrecorded.said).toEqual([])
+      expect(jobAttributes).not.toHaveBeenCalled()
+      // The decision goes with the job, and the wait is measured all the same.
+      expect(JSON.parse(job.opts.telemetry?.metadata ?? '')).toHaveProperty(
+        'traceparent',
+        expect.stringMatching(/-00$/),
+      )
+      expect(await suite.points()).toBe(2)
     })
 
     test('bullmq-25: without an SDK nothing is stored in a job, and a flow keeps its nodes as they are', async () => {
