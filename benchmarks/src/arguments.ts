@@ -6,6 +6,7 @@ export const USAGE = `npm run bench -- [options]
   --quick         3 rounds of small samples, under 4 minutes for all brokers; for a first look
   --rounds N      number of rounds (default 9, with --quick 3)
   --broker NAME   only this one, may be repeated: ${brokers.join(', ')}
+  --by-hand       measure the same telemetry written by hand around each client as well
   --json FILE     write the rows to FILE as well`
 
 /** What a run is to measure. */
@@ -13,6 +14,8 @@ export interface Settings {
   readonly brokers: readonly BenchedBroker[]
   readonly rounds: number
   readonly size: 'quick' | 'full'
+  /** Whether the variant `by hand` is measured as well. */
+  readonly byHand: boolean
   readonly json: string | undefined
 }
 
@@ -25,6 +28,7 @@ export function parseArguments(args: readonly string[]): Settings {
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       broker: { type: 'string', multiple: true },
+      'by-hand': { type: 'boolean', default: false },
       json: { type: 'string' },
     },
   })
@@ -37,6 +41,7 @@ export function parseArguments(args: readonly string[]): Settings {
     brokers: (values.broker as BenchedBroker[] | undefined) ?? brokers,
     rounds,
     size: values.quick ? 'quick' : 'full',
+    byHand: values['by-hand'],
     json: values.json,
   }
 }

@@ -25,7 +25,7 @@ export function faultsOf(job: Job, messagesPerSpan: number, { spans, otherSpans,
   if (variant !== 'peer') expect('transit spans', spans.transit?.count ?? 0, traced ? messages : 0)
   if (variant !== 'peer' || !traced) expect('other spans', otherSpans, 0)
 
-  if (variant === 'ours' || variant === 'floor') {
+  if (variant === 'ours' || variant === 'floor' || variant === 'by hand') {
     for (const instrument of ['messaging.process.duration', 'waybill.transit.duration']) {
       const count = points
         .filter((point) => point.instrument === instrument)

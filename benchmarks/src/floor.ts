@@ -26,9 +26,7 @@ export function openFloor({ spans, points }: Shape): Workload {
   }
   const messagesPerSpan = Math.round(process.count / producer.count)
   const tracer = trace.getTracer('@waybill/benchmarks')
-  const sendOperation = producer.attributes[OPERATION_NAME]
-  const onSend = recorder(points.filter(({ attributes }) => attributes[OPERATION_NAME] === sendOperation))
-  const onProcess = recorder(points.filter(({ attributes }) => attributes[OPERATION_NAME] !== sendOperation))
+  const { onSend, onProcess } = recorders(producer, points)
 
   async function send(): Promise<Carrier> {
     const started = performance.now()
@@ -91,11 +89,23 @@ async function emptyHandle(): Promise<void> {
   await call()
 }
 
-function optionsOf({ kind, attributes, links }: SpanShape, creation?: SpanContext) {
+export function optionsOf({ kind, attributes, links }: SpanShape, creation?: SpanContext) {
   return {
     kind,
     attributes: { ...attributes },
     links: creation === undefined ? [] : Array.from({ length: links }, () => ({ context: creation })),
+  }
+}
+
+/** The points of a send, and those of a message that is handled. */
+export function recorders(
+  producer: SpanShape,
+  points: readonly PointShape[],
+): Record<'onSend' | 'onProcess', (seconds: number) => void> {
+  const operation = producer.attributes[OPERATION_NAME]
+  return {
+    onSend: recorder(points.filter(({ attributes }) => attributes[OPERATION_NAME] === operation)),
+    onProcess: recorder(points.filter(({ attributes }) => attributes[OPERATION_NAME] !== operation)),
   }
 }
 

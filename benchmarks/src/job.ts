@@ -3,8 +3,8 @@ import type { Shape } from './shape.ts'
 export const brokers = ['bullmq', 'rabbitmq', 'kafka', 'redis-streams'] as const
 export type BenchedBroker = (typeof brokers)[number]
 
-/** `floor` is the OpenTelemetry API alone, without any client. */
-export const variants = ['bare', 'peer', 'ours', 'floor'] as const
+/** `floor` is the OpenTelemetry API alone, without any client; `by hand` the same around the bare client. */
+export const variants = ['bare', 'peer', 'ours', 'floor', 'by hand'] as const
 export type Variant = (typeof variants)[number]
 
 /** What is registered in the process: nothing, an SDK whose sampler says no, or an SDK whose sampler says yes. */
@@ -21,7 +21,7 @@ export interface Job {
   /** Messages before the measured ones, so that the code is compiled. */
   readonly warmUp: number
   readonly messages: number
-  /** What ours emits for these messages; only the floor needs it. */
+  /** What ours emits for these messages; only the floor and `by hand` need it. */
   readonly shape?: Shape
 }
 

@@ -63,14 +63,14 @@ async function measure(broker: BenchedBroker, url: string): Promise<Row[]> {
   const probe = { broker, variant: 'ours', mode: 'traced', url, warmUp: 100, messages: 100 } as const
   const { shape } = await runSample(probe)
   if (shape === undefined) throw new Error(`Ours emitted nothing for ${broker}`)
-  const cells = cellsOf(peer !== undefined)
+  const cells = cellsOf({ hasPeer: peer !== undefined, byHand: settings.byHand })
   const rounds: Round[] = []
   for (let round = 1; round <= settings.rounds; round++) {
     const found = new Map<string, number>()
     for (const { variant, mode } of shuffled(cells)) {
       progress(`${broker}: round ${round} of ${settings.rounds}, sample ${found.size + 1} of ${cells.length}`)
-      const job = { broker, variant, mode, url, ...counts }
-      const { cpuUs } = await runSample(variant === 'floor' ? { ...job, warmUp: FLOOR_WARM_UP, shape } : job)
+      const warmUp = variant === 'floor' ? FLOOR_WARM_UP : counts.warmUp
+      const { cpuUs } = await runSample({ broker, variant, mode, url, ...counts, warmUp, shape })
       found.set(cellOf(variant, mode), cpuUs)
     }
     rounds.push(found)

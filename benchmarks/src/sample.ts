@@ -1,4 +1,5 @@
 // One sample in a process of its own: node sample.ts '<job as JSON>' prints the sample as one line of JSON.
+import { byHand } from './by-hand.ts'
 import { faultsOf } from './check.ts'
 import { cpuOf } from './cpu.ts'
 import { openFloor } from './floor.ts'
@@ -38,7 +39,9 @@ try {
 process.exit()
 
 async function openWorkload(): Promise<Workload> {
-  if (job.variant !== 'floor') return (await workloads[job.broker]()).open(job.url, job.variant)
-  if (job.shape === undefined) throw new Error('The floor needs the shape of what ours emits')
-  return openFloor(job.shape)
+  const { broker, variant, url, shape } = job
+  if (shape === undefined && (variant === 'floor' || variant === 'by hand'))
+    throw new Error(`${variant} needs the shape of what ours emits`)
+  if (variant === 'floor') return openFloor(shape!)
+  return (await workloads[broker]()).open(url, variant, variant === 'by hand' ? byHand(shape!) : undefined)
 }

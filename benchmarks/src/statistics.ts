@@ -20,6 +20,8 @@ export interface Row {
   readonly peerUs: number | null
   readonly oursUs: number
   readonly floorUs: number
+  /** The telemetry of ours, written by hand around the client; only where that was measured. */
+  readonly byHandUs?: number
   /** Most that ours may add, from this run's own floor and peer; see `targetOf`. */
   readonly target: number
   readonly pass: boolean
@@ -28,6 +30,7 @@ export interface Row {
   readonly messages: number
   readonly ranges: Readonly<Record<'bareUs' | 'oursUs' | 'floorUs', readonly [number, number]>> & {
     readonly peerUs: readonly [number, number] | null
+    readonly byHandUs?: readonly [number, number]
   }
 }
 
@@ -62,9 +65,15 @@ export function cellOf(variant: Variant, mode: Mode): string {
 }
 
 /** The samples that make a round. */
-export function cellsOf(hasPeer: boolean): Cell[] {
+export function cellsOf({
+  hasPeer,
+  byHand,
+}: {
+  readonly hasPeer: boolean
+  readonly byHand: boolean
+}): Cell[] {
   return variants
-    .filter((variant) => variant !== 'peer' || hasPeer)
+    .filter((variant) => (variant !== 'peer' || hasPeer) && (variant !== 'by hand' || byHand))
     .flatMap((variant): Cell[] => (variant === 'bare' ? [BARE] : modes.map((mode) => ({ variant, mode }))))
 }
 
@@ -101,12 +110,14 @@ export function rowsOf(broker: BenchedBroker, messages: number, rounds: readonly
   const bareOf = (round: Round): number => figure(round, BARE.variant, BARE.mode)
   const bare = spreadOf(rounds.map(bareOf))
   const hasPeer = rounds.every((round) => round.has(cellOf('peer', 'traced')))
+  const hasByHand = rounds.every((round) => round.has(cellOf('by hand', 'traced')))
   return modes.map((mode) => {
     const added = (variant: Variant): Spread =>
       spreadOf(rounds.map((round) => figure(round, variant, mode) - bareOf(round)))
     const ours = added('ours')
     const peer = hasPeer ? added('peer') : undefined
     const floor = spreadOf(rounds.map((round) => figure(round, 'floor', mode)))
+    const hand = hasByHand ? added('by hand') : undefined
     const target = targetOf(mode, floor.median, peer?.median ?? null)
     return {
       broker,
@@ -115,6 +126,7 @@ export function rowsOf(broker: BenchedBroker, messages: number, rounds: readonly
       peerUs: peer?.median ?? null,
       oursUs: ours.median,
       floorUs: floor.median,
+      ...(hand !== undefined && { byHandUs: hand.median }),
       target,
       pass: ours.median <= target,
       rounds: rounds.length,
@@ -124,6 +136,7 @@ export function rowsOf(broker: BenchedBroker, messages: number, rounds: readonly
         peerUs: peer === undefined ? null : rangeOf(peer),
         oursUs: rangeOf(ours),
         floorUs: rangeOf(floor),
+        ...(hand !== undefined && { byHandUs: rangeOf(hand) }),
       },
     }
   })

@@ -14,7 +14,7 @@ export function tableOf(rows: readonly Row[]): string {
     `${title}: ${description}`,
     `bare ${withRange(first.bareUs, first.ranges.bareUs)} µs a message; peer: ${peer ?? 'none that carries context'}`,
     line(COLUMNS),
-    ...rows.map((row) =>
+    ...rows.flatMap((row) => [
       line([
         row.mode,
         withRange(row.oursUs, row.ranges.oursUs),
@@ -25,8 +25,14 @@ export function tableOf(rows: readonly Row[]): string {
         row.target.toFixed(1),
         row.pass ? 'pass' : 'short',
       ]),
-    ),
+      ...byHandLine(row),
+    ]),
   ].join('\n')
+}
+
+function byHandLine({ byHandUs, oursUs, ranges }: Row): string[] {
+  if (byHandUs === undefined || ranges.byHandUs === undefined) return []
+  return [`  by hand   ${withRange(byHandUs, ranges.byHandUs)}; ours ${ratio(oursUs, byHandUs)} of it`]
 }
 
 const PATH_WIDTHS = [14, 26, 13, 13, 5] as const

@@ -1,3 +1,4 @@
+import type { ByHand } from './by-hand.ts'
 import type { BenchedBroker, Variant } from './job.ts'
 
 /** A client, or its stand-in, that is ready to move messages. */
@@ -13,7 +14,12 @@ export interface Workload {
 }
 
 /** Opens the workload of one broker. For the peer, its instrumentation is in place before the client is loaded. */
-export type OpenWorkload = (url: string, variant: Exclude<Variant, 'floor'>) => Promise<Workload>
+export type OpenWorkload = (
+  url: string,
+  variant: Exclude<Variant, 'floor'>,
+  /** The telemetry to write around the client; in the variant `by hand` only. */
+  calls: ByHand | undefined,
+) => Promise<Workload>
 
 /** What is said about a workload, and how many messages one sample takes; the counts are multiples of 100. */
 export interface WorkloadFacts {

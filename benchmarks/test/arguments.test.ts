@@ -4,12 +4,26 @@ import { brokers } from '../src/job.ts'
 
 describe('parseArguments', () => {
   it('measures everything in nine rounds by default', () => {
-    expect(parseArguments([])).toEqual({ brokers, rounds: 9, size: 'full', json: undefined })
+    expect(parseArguments([])).toEqual({ brokers, rounds: 9, size: 'full', byHand: false, json: undefined })
   })
 
   it('takes options after the -- of a package manager', () => {
-    const settings = parseArguments(['--', '--quick', '--broker', 'kafka', '--json', 'rows.json'])
-    expect(settings).toEqual({ brokers: ['kafka'], rounds: 3, size: 'quick', json: 'rows.json' })
+    const settings = parseArguments([
+      '--',
+      '--quick',
+      '--by-hand',
+      '--broker',
+      'kafka',
+      '--json',
+      'rows.json',
+    ])
+    expect(settings).toEqual({
+      brokers: ['kafka'],
+      rounds: 3,
+      size: 'quick',
+      byHand: true,
+      json: 'rows.json',
+    })
   })
 
   it('lets --rounds decide over --quick', () => {

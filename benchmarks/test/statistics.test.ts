@@ -108,6 +108,14 @@ describe('rowsOf', () => {
     expect(sampledOut).toMatchObject({ target: 10, pass: false })
   })
 
+  it('tells what the same costs by hand, where that was measured', () => {
+    const byHand = modes.map((mode): [string, number] => [cellOf('by hand', mode), 18])
+    const added = round(10, { peer: 20, ours: 12, floor: 10 })
+    const [first] = rowsOf('rabbitmq', 1, [new Map([...added, ...byHand])])
+    expect(first).toMatchObject({ byHandUs: 8, ranges: { byHandUs: [8, 8] } })
+    expect(rowsOf('rabbitmq', 1, [added])[0]).not.toHaveProperty('byHandUs')
+  })
+
   it('has no figure for a peer that does not exist', () => {
     const [first] = rowsOf('redis-streams', 1, [round(10, { ours: 0.5, floor: 1 })])
     expect(first).toMatchObject({ peerUs: null, pass: true, ranges: { peerUs: null } })
@@ -120,8 +128,12 @@ describe('rowsOf', () => {
 
 describe('cellsOf', () => {
   it('is one bare sample, and three for each variant', () => {
-    expect(cellsOf(true)).toHaveLength(10)
-    expect(cellsOf(false)).toHaveLength(7)
-    expect(new Set(cellsOf(true).map(({ variant, mode }) => cellOf(variant, mode))).size).toBe(10)
+    expect(cellsOf({ hasPeer: true, byHand: false })).toHaveLength(10)
+    expect(cellsOf({ hasPeer: true, byHand: true })).toHaveLength(13)
+    expect(cellsOf({ hasPeer: false, byHand: false })).toHaveLength(7)
+    expect(
+      new Set(cellsOf({ hasPeer: true, byHand: false }).map(({ variant, mode }) => cellOf(variant, mode)))
+        .size,
+    ).toBe(10)
   })
 })

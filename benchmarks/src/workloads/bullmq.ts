@@ -1,12 +1,20 @@
-import { Queue, Worker, type Telemetry } from 'bullmq'
+import {
+  context,
+  createContextKey,
+  defaultTextMapGetter,
+  ROOT_CONTEXT,
+  type Context,
+} from '@opentelemetry/api'
+import { Queue, SpanKind, Worker, type Span, type Telemetry, type Tracer } from 'bullmq'
+import type { Begun, ByHand } from '../by-hand.ts'
 import { BODY, OPTIONS, uniqueName } from '../message.ts'
 import type { OpenWorkload } from '../workload.ts'
 
 const CONCURRENCY = 50
 
 /** All jobs are added first, 50 at a time, and then processed: how often an idle worker asks is then no matter of timing. */
-export const open: OpenWorkload = async (url, variant) => {
-  const telemetry = await telemetryOf(variant)
+export const open: OpenWorkload = async (url, variant, calls) => {
+  const telemetry = calls === undefined ? await telemetryOf(variant) : telemetryByHand(calls)
   const { hostname, port, username, password, pathname } = new URL(url)
   const connection = {
     host: hostname,
@@ -65,4 +73,45 @@ export const open: OpenWorkload = async (url, variant) => {
 async function telemetryOf(variant: string): Promise<Telemetry | undefined> {
   if (variant === 'peer') return new (await import('bullmq-otel')).BullMQOtel({ tracerName: 'bench' })
   return variant === 'ours' ? (await import('@waybill/bullmq')).bullmqTelemetry(OPTIONS) : undefined
+}
+
+/** What BullMQ's interface asks for, and no more. */
+function telemetryByHand({ beginSend, beginHandle }: ByHand): Telemetry {
+  const CARRIER = createContextKey('carrier')
+  const quiet: Span = {
+    setSpanOnContext: (current) => current,
+    setAttribute() {},
+    setAttributes() {},
+    addEvent() {},
+    recordException() {},
+    end() {},
+  }
+  const startSpan: Tracer<Context>['startSpan'] = (_name, options, from) => {
+    let begun: Begun | undefined
+    const end = (): void => begun?.end()
+    if (options?.kind === SpanKind.PRODUCER) {
+      const setSpanOnContext = (): Context => {
+        const sending = beginSend()
+        begun = sending
+        return sending.context.setValue(CARRIER, sending.carrier)
+      }
+      return { ...quiet, setSpanOnContext, end }
+    }
+    if (options?.kind !== SpanKind.CONSUMER) return quiet
+    const setSpanOnContext = (): Context => {
+      const carrier = (from?.getValue(CARRIER) ?? {}) as Record<string, string>
+      begun = beginHandle(carrier, defaultTextMapGetter)
+      return begun.context
+    }
+    return { ...quiet, setSpanOnContext, end }
+  }
+  return {
+    tracer: { startSpan },
+    contextManager: {
+      with: (current, fn) => (current === context.active() ? fn() : context.with(current, fn)),
+      active: () => context.active(),
+      getMetadata: (current) => JSON.stringify(current.getValue(CARRIER) ?? {}),
+      fromMetadata: (_current, metadata) => ROOT_CONTEXT.setValue(CARRIER, JSON.parse(metadata)),
+    },
+  }
 }

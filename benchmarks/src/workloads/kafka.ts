@@ -1,12 +1,17 @@
 import { createRequire } from 'node:module'
+import { context, type TextMapGetter } from '@opentelemetry/api'
 import { BODY, OPTIONS, uniqueName } from '../message.ts'
 import type { OpenWorkload } from '../workload.ts'
 
 const BATCH = 100
+const bufferGetter: TextMapGetter<object> = {
+  keys: Object.keys,
+  get: (headers, name) => (headers as Record<string, Buffer | undefined>)[name]?.toString(),
+}
 const PARTITIONS = 4
 
 /** All sends first, then all of eachMessage: how much one fetch brings is then no matter of timing. */
-export const open: OpenWorkload = async (url, variant) => {
+export const open: OpenWorkload = async (url, variant, calls) => {
   if (variant === 'peer') {
     const { KafkaJsInstrumentation } = await import('@opentelemetry/instrumentation-kafkajs')
     new KafkaJsInstrumentation().enable()
@@ -38,19 +43,32 @@ export const open: OpenWorkload = async (url, variant) => {
   await consumer.subscribe({ topic, fromBeginning: true })
   const joined = new Promise<void>((resolve) => consumer.on('consumer.group_join', () => resolve()))
   await consumer.run({
-    eachMessage: async () => {
-      await handle()
+    eachMessage: async ({ message }) => {
+      const begun = calls?.beginHandle(message.headers ?? {}, bufferGetter)
+      await (begun === undefined ? handle() : context.with(begun.context, handle))
+      begun?.end()
       if (++handled === sent) done?.()
     },
   })
   await joined
+
+  const send = async (): Promise<void> => {
+    const begun = calls?.beginSend()
+    if (begun === undefined) {
+      await producer.send({ topic, messages: Array.from({ length: BATCH }, () => ({ value: BODY })) })
+      return
+    }
+    const messages = Array.from({ length: BATCH }, () => ({ value: BODY, headers: { ...begun.carrier } }))
+    await context.with(begun.context, () => producer.send({ topic, messages }))
+    begun.end()
+  }
 
   return {
     messagesPerSpan: variant === 'peer' ? 1 : BATCH,
     async run(messages) {
       consumer.pause([{ topic }])
       for (let i = 0; i < messages; i += BATCH) {
-        await producer.send({ topic, messages: Array.from({ length: BATCH }, () => ({ value: BODY })) })
+        await send()
       }
       sent += messages
       const all = new Promise<void>((resolve) => {

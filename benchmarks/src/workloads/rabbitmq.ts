@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { context, defaultTextMapGetter } from '@opentelemetry/api'
 import type { ConsumeMessage } from 'amqplib'
 import { BODY, OPTIONS, uniqueName } from '../message.ts'
 import type { OpenWorkload } from '../workload.ts'
@@ -7,7 +8,7 @@ const BURST = 100
 const PREFETCH = 500
 
 /** Bursts of 100 publishes, never more than 500 messages on their way, each handled and acknowledged by itself. */
-export const open: OpenWorkload = async (url, variant) => {
+export const open: OpenWorkload = async (url, variant, calls) => {
   if (variant === 'peer') {
     const { AmqplibInstrumentation } = await import('@opentelemetry/instrumentation-amqplib')
     new AmqplibInstrumentation().enable()
@@ -35,8 +36,10 @@ export const open: OpenWorkload = async (url, variant) => {
   let wake: (() => void) | undefined
   const handle = async (): Promise<void> => {}
   const onMessage = async (message: ConsumeMessage): Promise<void> => {
-    await handle()
+    const begun = calls?.beginHandle(message.properties.headers ?? {}, defaultTextMapGetter)
+    await (begun === undefined ? handle() : context.with(begun.context, handle))
     consumer.ack(message)
+    begun?.end()
     handled++
     if (handled === sent || sent - handled === PREFETCH - BURST) wake?.()
   }
@@ -45,6 +48,16 @@ export const open: OpenWorkload = async (url, variant) => {
     // Handed on, since wrappers end their span when it settles. It never rejects.
     return onMessage(message) as unknown as void
   })
+  const publish = (): void => {
+    const begun = calls?.beginSend()
+    if (begun === undefined) {
+      producer.sendToQueue(queue, BODY, { persistent: false })
+      return
+    }
+    const options = { persistent: false, headers: begun.carrier }
+    context.with(begun.context, () => producer.sendToQueue(queue, BODY, options))
+    begun.end()
+  }
   /** Settles when no more than this number of messages are on their way. */
   const until = async (underway: number): Promise<void> => {
     while (sent - handled > underway) {
@@ -59,7 +72,7 @@ export const open: OpenWorkload = async (url, variant) => {
     async run(messages) {
       const end = sent + messages
       while (sent < end) {
-        for (let i = 0; i < BURST; i++) producer.sendToQueue(queue, BODY, { persistent: false })
+        for (let i = 0; i < BURST; i++) publish()
         sent += BURST
         await until(PREFETCH - BURST)
       }

@@ -1,13 +1,21 @@
+import { context, type TextMapGetter } from '@opentelemetry/api'
 import type { StreamEntry } from '@waybill/redis-streams'
 import { Redis } from 'ioredis'
 import { BODY, OPTIONS, uniqueName } from '../message.ts'
 import type { OpenWorkload } from '../workload.ts'
 
 const BATCH = 100
+const listGetter: TextMapGetter<readonly string[]> = {
+  keys: (list) => list.filter((_, i) => i % 2 === 0),
+  get(list, name) {
+    for (let i = 0; i < list.length; i += 2) if (list[i] === name) return list[i + 1]
+    return undefined
+  },
+}
 const GROUP = 'bench'
 
 /** 100 XADD in flight, then one XREADGROUP, the handlers, and one XACK. */
-export const open: OpenWorkload = async (url, variant) => {
+export const open: OpenWorkload = async (url, variant, calls) => {
   const stream = uniqueName('bench-stream')
   const producer = new Redis(url)
   const consumer = new Redis(url)
@@ -17,7 +25,24 @@ export const open: OpenWorkload = async (url, variant) => {
     traceProducer(producer, OPTIONS)
     handle = traceHandler(handle, { ...OPTIONS, stream, group: GROUP, consumer: 'bench' })
   }
+  if (calls !== undefined) {
+    handle = async ([, fields]) => {
+      const begun = calls.beginHandle(fields, listGetter)
+      await context.with(begun.context, async () => {})
+      begun.end()
+    }
+  }
   const payload = BODY.toString()
+  const add = async (): Promise<void> => {
+    const begun = calls?.beginSend()
+    if (begun === undefined) {
+      await producer.xadd(stream, '*', 'payload', payload)
+      return
+    }
+    const fields = Object.entries(begun.carrier).flat()
+    await context.with(begun.context, () => producer.xadd(stream, '*', 'payload', payload, ...fields))
+    begun.end()
+  }
   await consumer.xgroup('CREATE', stream, GROUP, '$', 'MKSTREAM')
   // Whatever ends this process, the stream does not stay.
   await consumer.expire(stream, 600)
@@ -26,7 +51,7 @@ export const open: OpenWorkload = async (url, variant) => {
     messagesPerSpan: 1,
     async run(messages) {
       for (let sent = 0; sent < messages; sent += BATCH) {
-        await Promise.all(Array.from({ length: BATCH }, () => producer.xadd(stream, '*', 'payload', payload)))
+        await Promise.all(Array.from({ length: BATCH }, add))
         const reply = (await consumer.xreadgroup(
           'GROUP',
           GROUP,

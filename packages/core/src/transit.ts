@@ -16,7 +16,7 @@ export type UnknownReason =
 /** A moment (epoch ms) that an adapter offers as the start of the wait. `clock` is left out where the client cannot tell. */
 export interface TimeSource {
   readonly at: number | undefined
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /** How coarse it is, in ms, where that is more than a clock's own step: a stamp in whole seconds is 1000 early at most. */
   readonly resolution?: number
   /**

@@ -43,6 +43,7 @@ const CLOCKS: readonly Clock[] = ['producer', 'broker']
 export function eachMessage(consuming: Consuming, handler: Handler): Handler {
   const { telemetry, deliveries, options } = consuming
   return function (payload, ...rest) {
+    if (telemetry.signals() === undefined) return handler.call(this, payload, ...rest)
     const call = (): unknown => handler.call(this, payload, ...rest)
     const described = safely(telemetry.log, 'describing a message', undefined, () => {
       const { topic, partition, message } = payload as MessagePayload
@@ -74,6 +75,7 @@ export function eachMessage(consuming: Consuming, handler: Handler): Handler {
 export function eachBatch(consuming: Consuming, handler: Handler, resolvesAll: boolean): Handler {
   const { telemetry, deliveries, options } = consuming
   return function (payload, ...rest) {
+    if (telemetry.signals() === undefined) return handler.call(this, payload, ...rest)
     const call = (): unknown => handler.call(this, payload, ...rest)
     const described = safely(telemetry.log, 'describing a batch', undefined, () => {
       const { batch } = payload as BatchPayload
@@ -121,6 +123,8 @@ interface Place {
 
 function describe(consuming: Consuming, place: Place, message: KafkaMessage, delivery: Delivery): Incoming {
   const identity = consuming.identity()
+  const { attempt, unknown, relation } = isReplay(consuming, place, message) ? REPLAYED : delivery
+  // Written out, and not spread: this is made for every message.
   return {
     operation: 'process',
     destination: { name: place.topic },
@@ -129,7 +133,9 @@ function describe(consuming: Consuming, place: Place, message: KafkaMessage, del
     group: identity.group,
     clientId: identity.clientId,
     times: ['sent', recordTime(message)],
-    ...(isReplay(consuming, place, message) ? REPLAYED : delivery),
+    attempt,
+    unknown,
+    relation,
     stages: (waybill) => stagesOf(consuming.partitions, place, message, waybill),
     details: () => detailsOf(consuming, place, message, identity),
   }
@@ -143,8 +149,7 @@ function isReplay({ options, telemetry }: Consuming, place: Place, { offset }: K
 
 /** The record's own time; only kafkajs says whose clock it is, and '' or 0 stands for none. */
 function recordTime({ timestamp, batchContext }: KafkaMessage): TimeSource {
-  const clock = clockOf(batchContext)
-  return { at: Number(timestamp), ...(clock && { clock }) }
+  return { at: Number(timestamp), clock: clockOf(batchContext) }
 }
 
 function clockOf(batchContext: KafkaMessage['batchContext']): Clock | undefined {

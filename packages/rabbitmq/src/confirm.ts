@@ -1,5 +1,6 @@
 import { errorMonitor } from 'node:events'
 import type { SendResult } from '@waybill/core/adapter'
+import { OpenTags } from './open-tags.ts'
 import { returnedMessages, type ReturnKey } from './returned-messages.ts'
 
 /** Whoever waits for the broker's word on one published message. */
@@ -33,7 +34,7 @@ interface Emitter {
 export function confirmsOf(channel: object): Confirms | undefined {
   const { waitForConfirms } = channel as { waitForConfirms?: unknown }
   if (typeof waitForConfirms !== 'function' || !isEmitter(channel)) return undefined
-  const unconfirmed = new Map<number, Awaiting>()
+  const unconfirmed = new OpenTags<Awaiting>()
   const returned = returnedMessages()
   let cause: unknown
 
@@ -50,11 +51,7 @@ export function confirmsOf(channel: object): Confirms | undefined {
       end(deliveryTag, result)
       return
     }
-    // A map keeps the order of insertion, and tags only grow.
-    for (const tag of unconfirmed.keys()) {
-      if (tag > deliveryTag) break
-      end(tag, result)
-    }
+    for (const [tag] of unconfirmed.upTo(deliveryTag)) end(tag, result)
   }
 
   channel.prependListener('ack', (fields) => {
@@ -71,7 +68,7 @@ export function confirmsOf(channel: object): Confirms | undefined {
     cause = error
   })
   channel.prependListener('close', () => {
-    for (const tag of unconfirmed.keys()) end(tag, closed(cause))
+    for (const [tag] of unconfirmed.upTo(Infinity)) end(tag, closed(cause))
   })
   return {
     nextTag: () => nextTag(channel),

@@ -97,7 +97,7 @@ function patchConsume(
     const isSettled = (options as { noAck?: unknown } | null | undefined)?.noAck === true
     const traced: Handler = (message) => {
       // null: the broker cancelled the consumer.
-      if (!isDelivered(message)) return handler(message)
+      if (telemetry.signals() === undefined || !isDelivered(message)) return handler(message)
       const processing = safely(telemetry.log, 'describing a delivery', undefined, () =>
         beginProcess(telemetry, incomingOf(message, 'consume', String(queue), server)),
       )

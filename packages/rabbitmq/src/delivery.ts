@@ -32,14 +32,26 @@ export function incomingOf(
   const offset = headers['x-stream-offset']
   const deaths = deathsOf(headers)
   const attempt = attemptOf(headers, fields.redelivered, queue, deaths)
+  const { times, unknown, agedFrom, scheduledDelay } = beginningOf(
+    headers,
+    properties.timestamp,
+    fields.redelivered,
+    deaths,
+  )
+  const { messageId, conversationId } = identityOf(properties)
+  // Written out, and not spread: this is made for every message.
   return {
     operation,
     destination: consumedFrom(fields.exchange, fields.routingKey, queue),
     carrier: properties.headers,
     getter: recordGetter as Incoming['getter'],
-    ...beginningOf(headers, properties.timestamp, fields.redelivered, deaths),
+    times,
+    unknown,
+    agedFrom,
+    scheduledDelay,
     attempt: attempt?.number,
-    ...identityOf(properties),
+    messageId,
+    conversationId,
     relation: offset === undefined ? undefined : 'link',
     details: () => ({
       ...server,

@@ -1,4 +1,5 @@
 import type { Failure, Outcome, Processing } from '@waybill/core/adapter'
+import { OpenTags } from './open-tags.ts'
 import type { DeliveryFields } from './types.ts'
 
 /** What has happened to one delivery; its span ends when the message is settled and the handler is done. */
@@ -33,9 +34,9 @@ export interface OpenDeliveries {
   settleAll(outcome: Outcome): void
 }
 
-/** One map a channel, no state on messages and no timers, so that settling costs the same however many are in flight. */
+/** One table a channel, no state on messages and no timers, so that settling costs the same however many are in flight. */
 export function openDeliveries(): OpenDeliveries {
-  const unsettled = new Map<number, Delivery>()
+  const unsettled = new OpenTags<Delivery>()
 
   function register(fields: DeliveryFields, processing: Processing | undefined): Delivery {
     const delivery: Delivery = {
@@ -92,14 +93,10 @@ export function openDeliveries(): OpenDeliveries {
     settleUpTo(fields, outcome) {
       const last = unsettled.get(fields.deliveryTag)
       if (last !== undefined && !isSame(last.fields, fields)) return
-      // A map keeps the order of insertion, and tags only grow.
-      for (const [tag, delivery] of unsettled) {
-        if (tag > fields.deliveryTag) break
-        settle(tag, delivery, outcome)
-      }
+      for (const [tag, delivery] of unsettled.upTo(fields.deliveryTag)) settle(tag, delivery, outcome)
     },
     settleAll(outcome) {
-      for (const [tag, delivery] of unsettled) settle(tag, delivery, outcome)
+      for (const [tag, delivery] of unsettled.upTo(Infinity)) settle(tag, delivery, outcome)
     },
   }
 }
