@@ -105,9 +105,13 @@ describe.skipIf(redisUrl === '')('beside Waybill, over a queue', () => {
     expect(Object.fromEntries(kinds)).toEqual({ agent: 'AGENT', search: 'TOOL', answer: 'CHAIN' })
   })
 
-  test('platforms: Phoenix without the processor: one tree, no session on it', async () => {
+  test('platforms: Phoenix with its own session: one tree, the session on the spans of the first process only', async () => {
     await journey('phoenix', 'default')
-    expect([traces(), valuesOf('session.id')]).toEqual([1, [undefined]])
+    expect(traces()).toBe(1)
+    expect(children(undefined)).toEqual(tree('agent', 'search', 'answer'))
+    const sessions = spans.filter(({ attributes }) => attributes['session.id'] === 's-7')
+    const marked = sessions.map(({ name }) => name.replace(` ${stream}`, '')).toSorted()
+    expect(marked).toEqual(['agent', 'search', 'xadd'])
   })
 
   test('platforms: OpenLLMetry: one tree; the session comes by baggage, its own properties stay behind', async () => {

@@ -1,4 +1,12 @@
-import { getDefaultSpanProcessor, register, traceAgent, traceTool, traceChain } from '@arizeai/phoenix-otel'
+import { context } from '@opentelemetry/api'
+import {
+  getDefaultSpanProcessor,
+  register,
+  setSession,
+  traceAgent,
+  traceChain,
+  traceTool,
+} from '@arizeai/phoenix-otel'
 import { baggageSpanProcessor } from '@waybill/core'
 
 export function start(url, setup) {
@@ -10,8 +18,12 @@ export function start(url, setup) {
       spanProcessors: [baggageSpanProcessor({ allow: ['session.id'] }), exporting],
     }),
   })
+  const agent = (work) => traceAgent(() => traceTool(work, { name: 'search' })(), { name: 'agent' })()
   return {
-    agent: (work) => traceAgent(() => traceTool(work, { name: 'search' })(), { name: 'agent' })(),
+    agent: (work) =>
+      setup === 'whole'
+        ? agent(work)
+        : context.with(setSession(context.active(), { sessionId: 's-7' }), () => agent(work)),
     answer: () => traceChain(() => undefined, { name: 'answer' })(),
     flush: () => provider.forceFlush(),
   }
