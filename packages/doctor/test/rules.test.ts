@@ -531,6 +531,18 @@ describe('gaps', () => {
     expect(verdict(examine([agent, { ...child, to: 700 }, ...frame()]))).toEqual([])
   })
 
+  test('doctor-15: an agent that waits for what it has asked of another over a queue is not opaque', () => {
+    const facts = { 'gen_ai.operation.name': 'invoke_agent' }
+    const agent: Made = { trace: 'o', id: 'agent', service: 'agent', from: 0, to: 1_000, facts }
+    const asked = [
+      send('o', 's', 'jobs', '1-0', 90, { parent: 'agent', to: 91 }),
+      process('o', 'p', 'jobs', '1-0', 92, { parent: 's', to: 900 }),
+    ]
+    expect(verdict(examine([agent, ...asked, ...frame()]))).toEqual([])
+    const late = asked.map((span) => (span.id === 'p' ? { ...span, to: 480 } : span))
+    expect(verdict(examine([agent, ...late, ...frame()]))).toEqual(['OPAQUE-AGENT-LOOP info ×1'])
+  })
+
   test('an idle stretch of a trace is probable, unless a person was asked', () => {
     const idle: Made[] = [
       { trace: 'i', id: 'one', from: 0, to: 10 },

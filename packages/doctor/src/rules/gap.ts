@@ -167,11 +167,12 @@ function* opaqueAgents(spans: readonly Span[]): Generator<Case> {
   if (agents.length === 0) return
   const children = new Map<Span, Span[]>()
   for (const span of spans) if (span.parent !== undefined) append(children, span.parent, span)
+  const reach = endsBelow(spans)
   for (const agent of agents) {
     const below = children.get(agent) ?? []
     if (below.some(isHumanStep)) continue
     const length = agent.end - agent.start
-    const dark = length - covered(agent, below)
+    const dark = length - covered(agent, below, reach)
     if (dark * 2 <= length) continue
     yield {
       rule: 'OPAQUE-AGENT-LOOP',
@@ -190,12 +191,26 @@ function* opaqueAgents(spans: readonly Span[]): Generator<Case> {
   }
 }
 
+/**
+ * When the last of what is below each span ended, itself included: an agent that waits for what it has asked of others over a
+ * queue is no black box. Where a child starts before its parent by another clock, its end may be missed.
+ */
+function endsBelow(spans: readonly Span[]): Map<Span, number> {
+  const reach = new Map<Span, number>()
+  for (const span of spans.toReversed()) {
+    const end = Math.max(span.end, reach.get(span) ?? span.end)
+    reach.set(span, end)
+    if (span.parent !== undefined) reach.set(span.parent, Math.max(end, reach.get(span.parent) ?? end))
+  }
+  return reach
+}
+
 /** Children come in order of start. */
-function covered(span: Span, children: readonly Span[]): number {
+function covered(span: Span, children: readonly Span[], reach: ReadonlyMap<Span, number>): number {
   let sum = 0
   let reached = span.start
   for (const child of children) {
-    const end = Math.min(child.end, span.end)
+    const end = Math.min(reach.get(child) ?? child.end, span.end)
     sum += Math.max(0, end - Math.max(child.start, reached))
     reached = Math.max(reached, end)
   }
