@@ -46,6 +46,16 @@ test('bullmq-32: with no engine and no system broker, the demo runs its BullMQ p
   const summary = JSON.parse(readFileSync(path.join(folder, 'summary.json'), 'utf8')) as {
     before: object
     after: object
+    agents: { name: string; depth: number; costSelf: number }[]
   }
-  expect(summary).toMatchObject({ before: { traces: 8 }, after: { traces: 1, orphanRoots: 0 } })
+  expect(summary).toMatchObject({
+    before: { traces: 11, orphanRoots: 10 },
+    after: { traces: 1, orphanRoots: 0, toolCalls: 3, joined: 3 },
+  })
+  expect(summary.agents.map(({ name, depth }) => [name, depth])).toEqual([
+    ['orchestrator', 0],
+    ['planner', 1],
+    ['researcher', 2],
+    ['aggregator', 3],
+  ])
 }, 70_000)

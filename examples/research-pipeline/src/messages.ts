@@ -19,8 +19,8 @@ export interface SubQuestion extends Errand {
 }
 
 /** RabbitMQ: retriever → tool agent. */
-export interface Passages extends SubQuestion {
-  readonly passages: readonly Passage[]
+export interface Search extends SubQuestion {
+  readonly query: string
 }
 
 /** Redis streams: tool agent → aggregator. */
@@ -36,7 +36,8 @@ export interface Answer {
   readonly findings: readonly Finding[]
 }
 
+/** A sentence of the corpus, and the title that it stands below. */
 export interface Passage {
-  readonly title: string
+  readonly source: string
   readonly text: string
 }

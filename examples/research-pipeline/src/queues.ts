@@ -1,5 +1,5 @@
 /** The four queues of the pipeline, in the order in which a question passes them. */
-export const queueLabels = ['questions', 'sub-questions', 'passages', 'findings'] as const
+export const queueLabels = ['questions', 'sub-questions', 'searches', 'findings'] as const
 export type QueueLabel = (typeof queueLabels)[number]
 export type QueueNames = Readonly<Record<QueueLabel, string>>
 
@@ -7,7 +7,7 @@ export type QueueNames = Readonly<Record<QueueLabel, string>>
 export const queueSystems: Readonly<Record<QueueLabel, string>> = {
   questions: 'BullMQ',
   'sub-questions': 'Kafka',
-  passages: 'RabbitMQ',
+  searches: 'RabbitMQ',
   findings: 'Redis streams',
 }
 
@@ -16,7 +16,7 @@ export function queueNames(runId: string): QueueNames {
   return Object.fromEntries(queueLabels.map((label) => [label, `${label}-${runId}`])) as unknown as QueueNames
 }
 
-/** What people read: `publish passages-k3f9x2` is `publish passages` to them. */
+/** What people read: `publish searches-k3f9x2` is `publish searches` to them. */
 export function withoutRunId(text: string, runId: string): string {
   return text.replaceAll(`-${runId}`, '')
 }

@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { spanKinds } from '../src/spans/span.ts'
+import { journeyOf } from '../src/spans/journey.ts'
 import { connectedness, queueTimes } from '../src/spans/statistics.ts'
 import { htmlPage } from '../src/waterfall/html-page.ts'
 import { madeSpan, madeTransit } from './made-span.ts'
 
-const entry = madeSpan('entry', { kind: spanKinds.server })
+const entry = madeSpan('entry', { kind: spanKinds.server, attributes: { 'session.id': 's1' } })
 const spans = [
   entry,
-  madeTransit('transit passages', 'passages', 0, 500),
+  madeTransit('transit searches', 'searches', 0, 500),
   madeSpan('work', {
     parentSpanId: 'entry',
     start: 500,
@@ -32,9 +33,34 @@ const page = htmlPage({
       },
     ],
   },
-  before: { spans: [entry, orphan], connectedness: connectedness([entry, orphan], entry) },
-  after: { spans, connectedness: connectedness(spans, entry) },
+  before: {
+    spans: [entry, orphan],
+    connectedness: connectedness([entry, orphan], entry),
+    journey: journeyOf([entry, orphan], 's1'),
+  },
+  after: { spans, connectedness: connectedness(spans, entry), journey: journeyOf(spans, 's1') },
   times: queueTimes(spans, entry),
+  agents: [
+    {
+      name: 'lead',
+      role: 'orchestrator',
+      depth: 0,
+      runs: 1,
+      inputTokens: 40,
+      outputTokens: 2,
+      costSelf: 0.5,
+    },
+    {
+      name: 'planner & co',
+      role: 'planner',
+      depth: 1,
+      caller: 'lead',
+      runs: 3,
+      inputTokens: 4,
+      outputTokens: 9,
+      costSelf: 0.25,
+    },
+  ],
   brokers: { redis: '8.0.2' },
 })
 
@@ -71,6 +97,17 @@ describe('the page', () => {
     expect(page).toContain('works from 500 ms on')
   })
 
+  test('has each agent with its role, depth, caller and cost, the sum, and the session', () => {
+    const text = page
+      .slice(page.indexOf('Who asked whom'), page.indexOf('Without Waybill: the same'))
+      .replace(/<[^>]*>|\s+/g, ' ')
+      .replace(/ +/g, ' ')
+    expect(text).toContain('lead orchestrator 0 1 40 / 2 $0.500000')
+    expect(text).toContain('planner &#38; co planner 1 lead 3 4 / 9 $0.250000')
+    expect(text).toContain('all agents $0.750000')
+    expect(text).toContain('on 1 of the 3 spans; without Waybill on 1 of 2')
+  })
+
   test('computes its figures from the spans', () => {
     const figures = /<dl class="figures">[^]*?<\/dl>/
       .exec(page)?.[0]
@@ -78,6 +115,6 @@ describe('the page', () => {
       .replace(/ +/g, ' ')
     expect(figures).toContain('Without Waybill 2 traces 1 orphan root')
     expect(figures).toContain('With Waybill 1 trace 0 orphan roots')
-    expect(figures).toContain('Waiting in queues 50 % most of it in passages (RabbitMQ)')
+    expect(figures).toContain('Waiting in queues 50 % most of it in searches (RabbitMQ)')
   })
 })

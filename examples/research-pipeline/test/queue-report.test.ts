@@ -5,11 +5,11 @@ import { queueReport } from '../src/waterfall/queue-report.ts'
 test('the slowest queue comes first, and the union last', () => {
   const times = {
     wallSeconds: 4,
-    queueSeconds: { findings: 0.01, passages: 2, other: 1 },
+    queueSeconds: { findings: 0.01, searches: 2, other: 1 },
     anyQueueSeconds: 2.5,
   }
   expect(queueReport(times)).toEqual([
-    'passages       RabbitMQ       ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒                       2.00 s   50 %',
+    'searches       RabbitMQ       ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒                       2.00 s   50 %',
     'other                         ▒▒▒▒▒▒▒▒▒▒                                 1.00 s   25 %',
     'findings       Redis streams                                              10 ms  < 1 %',
     'in any queue                  ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒                  2.50 s   63 %',

@@ -40,15 +40,15 @@ describe('orphan roots', () => {
 
 describe('queue times', () => {
   const waits = [
-    madeTransit('a', 'passages', 1000, 2000),
-    madeTransit('b', 'passages', 1500, 3000),
+    madeTransit('a', 'searches', 1000, 2000),
+    madeTransit('b', 'searches', 1500, 3000),
     madeTransit('c', 'findings', 2500, 3500),
   ]
 
   test('two messages that wait in one queue at once count once, for each queue and for all of them', () => {
     expect(queueTimes([entry, ...waits], entry)).toMatchObject({
       wallSeconds: 4,
-      queueSeconds: { passages: 2, findings: 1 },
+      queueSeconds: { searches: 2, findings: 1 },
       anyQueueSeconds: 2.5,
     })
   })

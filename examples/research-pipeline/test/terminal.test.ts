@@ -7,7 +7,7 @@ import { madeSpan, madeTransit } from './made-span.ts'
 const trace = [
   madeSpan('process', { parentSpanId: 'entry', agent: 'retriever', kind: spanKinds.consumer, start: 500 }),
   madeSpan('entry'),
-  madeTransit('transit', 'passages', 0, 500),
+  madeTransit('transit', 'searches', 0, 500),
   madeSpan('work', { parentSpanId: 'process', agent: 'retriever', start: 500, end: 750 }),
   madeSpan('quick', { parentSpanId: 'process', agent: 'retriever', start: 990, end: 990.5, failed: true }),
 ]

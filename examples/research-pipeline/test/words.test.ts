@@ -2,11 +2,11 @@ import { expect, test } from 'vitest'
 import { readCorpus } from '../src/agent/corpus.ts'
 import { byOverlap, keywords, overlap } from '../src/agent/words.ts'
 
-test('the corpus has a title and a text for each passage', () => {
+test('the corpus is read sentence by sentence, each with its title', () => {
   const corpus = readCorpus()
   expect(corpus.length).toBeGreaterThan(5)
-  for (const { title, text } of corpus) {
-    expect(title).not.toBe('')
+  for (const { source, text } of corpus) {
+    expect(source).not.toBe('')
     expect(text).toMatch(/^[A-Z].*\.$/)
   }
 })

@@ -1,10 +1,16 @@
 import { type Briefing, readBriefing, type Report } from './briefing.ts'
+import { callModel, type ChatCall } from './model.ts'
 import { startTelemetry } from './telemetry.ts'
+import { type Role, workAs } from './work.ts'
 
 /** What an agent gets to do its work. */
 export interface Desk extends Briefing {
   /** Shows a line of progress to whoever watches the demo. */
   progress(text: string): void
+  /** Runs a piece of work as this agent, in a span of it. */
+  as<T>(role: Role, work: () => Promise<T>): Promise<T>
+  /** Calls a model. */
+  chat(call: ChatCall): Promise<void>
 }
 
 /** An agent at work. */
@@ -31,7 +37,13 @@ export async function runAgent(start: (desk: Desk) => Promise<Working>): Promise
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
   const briefing = readBriefing()
   const endTelemetry = startTelemetry(briefing.agent, briefing.tracesUrl)
-  const working = await start({ ...briefing, progress: (text) => send({ kind: 'progress', text }) })
+  const { waybill } = briefing
+  const working = await start({
+    ...briefing,
+    progress: (text) => send({ kind: 'progress', text }),
+    as: (role, work) => workAs(role, waybill, work),
+    chat: (call) => callModel(call, waybill),
+  })
   send({ kind: 'ready', url: working.url })
   await told
   await working.stop()

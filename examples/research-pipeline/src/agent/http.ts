@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { context, propagation, ROOT_CONTEXT, SpanKind } from '@opentelemetry/api'
+import { type Context, context, propagation, ROOT_CONTEXT, SpanKind } from '@opentelemetry/api'
 import { step } from './step.ts'
 
 type Handler = (body: unknown) => Promise<unknown>
@@ -27,7 +27,7 @@ export async function serve(handlers: Readonly<Record<string, Handler>>): Promis
         const answer = await handler(JSON.parse(await text(request)))
         response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer ?? null))
       },
-      { kind: SpanKind.SERVER, parent: propagation.extract(ROOT_CONTEXT, request.headers) },
+      { kind: SpanKind.SERVER, parent: ofRequest(request) },
     )
     answered.catch((error: Error) => response.writeHead(500).end(error.message))
   })
@@ -41,6 +41,18 @@ export async function serve(handlers: Readonly<Record<string, Handler>>): Promis
       await once(server, 'close')
     },
   }
+}
+
+/** The header in which whoever asks says to which of their sessions the request belongs. */
+export const SESSION_HEADER = 'x-session-id'
+
+/** Where a request comes in from outside, its session goes into baggage, once: from there on that is carried, not passed on. */
+function ofRequest({ headers }: http.IncomingMessage): Context {
+  const incoming = propagation.extract(ROOT_CONTEXT, headers)
+  const session = headers[SESSION_HEADER]
+  if (typeof session !== 'string') return incoming
+  const baggage = propagation.getBaggage(incoming) ?? propagation.createBaggage()
+  return propagation.setBaggage(incoming, baggage.setEntry('session.id', { value: session }))
 }
 
 export function post(url: string, body: unknown): Promise<void> {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type Context, context, type Span, type SpanOptions, SpanStatusCode, trace } from '@opentelemetry/api'
 
 interface StepOptions extends SpanOptions {
@@ -28,9 +27,4 @@ export function step<T>(
       span.end()
     }
   })
-}
-
-/** Stands for a call of a model: of fixed length, so that every run tells the same story and no key is needed. */
-export async function think(ms: number): Promise<void> {
-  await sleep(ms)
 }

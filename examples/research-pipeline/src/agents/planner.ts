@@ -3,10 +3,10 @@ import { traceProducer } from '@waybill/kafka'
 import { Worker } from 'bullmq'
 import { runAgent } from '../agent/agent.ts'
 import { kafkaClient } from '../agent/kafka.ts'
-import { ofConversation, step, think } from '../agent/step.ts'
-import type { Question, SubQuestion } from '../messages.ts'
+import { planOf } from '../agent/planning.ts'
+import type { Question } from '../messages.ts'
 
-await runAgent(async ({ agent, queues, redisUrl, kafkaBrokers, waybill, progress }) => {
+await runAgent(async ({ agent, queues, redisUrl, kafkaBrokers, waybill, progress, as, chat }) => {
   const kafka = kafkaClient(agent, kafkaBrokers)
   const producer = waybill ? traceProducer(kafka.producer()) : kafka.producer()
   await producer.connect()
@@ -18,24 +18,17 @@ await runAgent(async ({ agent, queues, redisUrl, kafkaBrokers, waybill, progress
   })
   await worker.waitUntilReady()
 
-  async function plan({ text, replyTo, conversation }: Question): Promise<void> {
-    const split = async (): Promise<void> => {
-      await think(220)
-      const parts = text.replace(/\?$/, '').split(/,\s*(?:and\s+)?/)
-      const messages = parts.map((part, index): SubQuestion => ({
-        text: `${part.charAt(0).toUpperCase()}${part.slice(1)}?`,
-        index,
-        count: parts.length,
-        replyTo,
-        conversation,
-      }))
+  async function plan(question: Question): Promise<void> {
+    const { conversation } = question
+    await as({ name: 'planner', role: 'planner', conversation }, async () => {
+      const { call, subQuestions } = planOf(question)
+      await chat(call)
       await producer.send({
         topic: queues['sub-questions'],
-        messages: messages.map((message) => ({ value: JSON.stringify(message) })),
+        messages: subQuestions.map((message) => ({ value: JSON.stringify(message) })),
       })
-      progress(`split the question into ${parts.length} and sent them on`)
-    }
-    await step('plan', split, ofConversation(conversation))
+      progress(`split the question into ${subQuestions.length} and sent them on`)
+    })
   }
 
   return {

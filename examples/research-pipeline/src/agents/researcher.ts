@@ -1,18 +1,16 @@
-import type { Span } from '@opentelemetry/api'
 import { bullmqTelemetry } from '@waybill/bullmq'
 import { Queue, Worker } from 'bullmq'
 import { runAgent } from '../agent/agent.ts'
 import { bullmqBackend } from '../agent/bullmq.ts'
-import { readCorpus } from '../agent/corpus.ts'
-import { ofConversation, step, think } from '../agent/step.ts'
-import { allWords, byOverlap } from '../agent/words.ts'
-import type { Finding, Passage, SubQuestion } from '../messages.ts'
+import { PASSAGES_READ, quoteOf } from '../agent/quoting.ts'
+import { searchTool } from '../agent/searching.ts'
+import { keywords } from '../agent/words.ts'
+import type { Finding, SubQuestion } from '../messages.ts'
 
-/** The slow one: a sub-question at a time, and almost a second for each. The others wait in BullMQ. */
-const SECONDS_OF_THOUGHT = 0.9
-
-await runAgent(async ({ queues, bullmqUrl, waybill, progress }) => {
-  const corpus = readCorpus()
+/** Retriever and tool agent in one, of a demo that has BullMQ alone. A sub-question at a time; the others wait in BullMQ. */
+await runAgent(async (desk) => {
+  const { queues, bullmqUrl, waybill, progress, as, chat } = desk
+  const tool = searchTool(desk)
   const { connection, backend } = bullmqBackend(bullmqUrl)
   const options = { connection, ...(waybill && { telemetry: bullmqTelemetry() }) }
   const findings = new Queue<Finding>(queues.findings, options, backend)
@@ -25,26 +23,22 @@ await runAgent(async ({ queues, bullmqUrl, waybill, progress }) => {
   await Promise.all([findings.waitUntilReady(), worker.waitUntilReady()])
 
   async function research(question: SubQuestion): Promise<void> {
-    const read = async (span: Span): Promise<void> => {
-      await think(SECONDS_OF_THOUGHT * 1000)
-      const textOf = ({ title, text }: Passage): string => `${title} ${text}`
-      const passages = byOverlap<Passage>(question.text, corpus, textOf).slice(0, 2)
-      const sentences = passages.flatMap(({ title, text }) =>
-        (text.match(/[^.]+\./g) ?? []).map((sentence) => ({ source: title, quote: sentence.trim() })),
+    const { conversation } = question
+    await as({ name: 'researcher', role: 'specialist', conversation }, async () => {
+      const query = keywords(question.text).join(' ')
+      const { call, finding } = quoteOf(question, await tool.search(query, PASSAGES_READ))
+      await chat(call)
+      await findings.add('finding', finding)
+      progress(
+        `${question.index + 1}/${question.count}: found ${PASSAGES_READ} passages, picked one of “${finding.source}”`,
       )
-      const [best] = byOverlap(question.text, sentences, (sentence) => sentence.quote)
-      if (best === undefined) throw new Error(`Nothing to quote for: ${question.text}`)
-      const wordsRead = passages.reduce((sum, { text }) => sum + allWords(text).length, 0)
-      span.setAttribute('research.words_read', wordsRead)
-      await findings.add('finding', { ...question, ...best, wordsRead })
-      progress(`${question.index + 1}/${question.count}: read ${wordsRead} words, picked a quote`)
-    }
-    await step('research', read, ofConversation(question.conversation))
+    })
   }
 
   return {
     async stop() {
       await worker.close()
+      await tool.close()
       await findings.close()
     },
   }

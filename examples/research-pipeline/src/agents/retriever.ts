@@ -2,14 +2,11 @@ import { traceConsumer } from '@waybill/kafka'
 import { traceProducer } from '@waybill/rabbitmq'
 import amqp from 'amqplib'
 import { runAgent } from '../agent/agent.ts'
-import { readCorpus } from '../agent/corpus.ts'
 import { kafkaClient } from '../agent/kafka.ts'
-import { ofConversation, step, think } from '../agent/step.ts'
-import { byOverlap } from '../agent/words.ts'
-import type { Passage, Passages, SubQuestion } from '../messages.ts'
+import { keywords } from '../agent/words.ts'
+import type { Search, SubQuestion } from '../messages.ts'
 
-await runAgent(async ({ agent, queues, amqpUrl, kafkaBrokers, waybill, progress }) => {
-  const corpus = readCorpus()
+await runAgent(async ({ agent, queues, amqpUrl, kafkaBrokers, waybill, progress, as, chat }) => {
   const connection = await amqp.connect(amqpUrl)
   const confirming = await connection.createConfirmChannel()
   const channel = waybill ? traceProducer(confirming) : confirming
@@ -28,23 +25,16 @@ await runAgent(async ({ agent, queues, amqpUrl, kafkaBrokers, waybill, progress 
   await joined
 
   async function retrieve(question: SubQuestion): Promise<void> {
-    await step(
-      'retrieve',
-      async (span) => {
-        await think(110)
-        const passages = byOverlap<Passage>(
-          question.text,
-          corpus,
-          ({ title, text }) => `${title} ${text}`,
-        ).slice(0, 2)
-        span.setAttribute('research.passages', passages.length)
-        const message: Passages = { ...question, passages }
-        channel.sendToQueue(queues.passages, Buffer.from(JSON.stringify(message)))
-        await channel.waitForConfirms()
-        progress(`${question.index + 1}/${question.count}: found “${passages[0]?.title}” for the tool agent`)
-      },
-      ofConversation(question.conversation),
-    )
+    const { conversation } = question
+    await as({ name: 'retriever', role: 'specialist', conversation }, async () => {
+      const query = keywords(question.text).join(' ')
+      const prompt = `Put this question into the words to search for: ${question.text}`
+      await chat({ model: 'mock-small', prompt, answer: query, ms: 110 })
+      const message: Search = { ...question, query }
+      channel.sendToQueue(queues.searches, Buffer.from(JSON.stringify(message)))
+      await channel.waitForConfirms()
+      progress(`${question.index + 1}/${question.count}: asked the tool agent for “${query}”`)
+    })
   }
 
   return {

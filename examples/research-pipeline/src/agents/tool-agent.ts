@@ -3,22 +3,22 @@ import { traceProducer } from '@waybill/redis-streams'
 import amqp, { type ConsumeMessage } from 'amqplib'
 import { Redis } from 'ioredis'
 import { runAgent } from '../agent/agent.ts'
-import { ofConversation, step, think } from '../agent/step.ts'
-import { allWords, byOverlap } from '../agent/words.ts'
-import type { Finding, Passages } from '../messages.ts'
+import { PASSAGES_READ, quoteOf } from '../agent/quoting.ts'
+import { searchTool } from '../agent/searching.ts'
+import type { Search } from '../messages.ts'
 
 /** The slow one: a message at a time, and almost a second for each. Whatever comes meanwhile waits in RabbitMQ. */
-const SECONDS_OF_THOUGHT = 0.9
-
-await runAgent(async ({ queues, amqpUrl, redisUrl, waybill, progress }) => {
+await runAgent(async (desk) => {
+  const { queues, amqpUrl, redisUrl, waybill, progress, as, chat } = desk
   const redis = waybill ? traceProducer(new Redis(redisUrl)) : new Redis(redisUrl)
+  const tool = searchTool(desk)
 
   const connection = await amqp.connect(amqpUrl)
   const receiving = await connection.createChannel()
   const channel = waybill ? traceConsumer(receiving) : receiving
   await channel.prefetch(1)
   const inHand = new Set<Promise<void>>()
-  const { consumerTag } = await channel.consume(queues.passages, (message) => {
+  const { consumerTag } = await channel.consume(queues.searches, (message) => {
     if (message === null) return
     const handled = quote(message)
       .catch((error: Error) => {
@@ -30,24 +30,16 @@ await runAgent(async ({ queues, amqpUrl, redisUrl, waybill, progress }) => {
   })
 
   async function quote(message: ConsumeMessage): Promise<void> {
-    const { passages, ...question } = JSON.parse(String(message.content)) as Passages
-    await step(
-      'quote',
-      async (span) => {
-        await think(SECONDS_OF_THOUGHT * 1000)
-        const sentences = passages.flatMap(({ title, text }) =>
-          (text.match(/[^.]+\./g) ?? []).map((sentence) => ({ source: title, quote: sentence.trim() })),
-        )
-        const [best] = byOverlap(question.text, sentences, (sentence) => sentence.quote)
-        if (best === undefined) throw new Error(`Nothing to quote for: ${question.text}`)
-        const wordsRead = passages.reduce((sum, { text }) => sum + allWords(text).length, 0)
-        span.setAttribute('research.words_read', wordsRead)
-        const finding: Finding = { ...question, ...best, wordsRead }
-        await redis.xadd(queues.findings, '*', 'finding', JSON.stringify(finding))
-        progress(`${question.index + 1}/${question.count}: read ${wordsRead} words, picked a quote`)
-      },
-      ofConversation(question.conversation),
-    )
+    const { query, ...question } = JSON.parse(String(message.content)) as Search
+    const { conversation } = question
+    await as({ name: 'tool-agent', role: 'specialist', conversation }, async () => {
+      const { call, finding } = quoteOf(question, await tool.search(query, PASSAGES_READ))
+      await chat(call)
+      await redis.xadd(queues.findings, '*', 'finding', JSON.stringify(finding))
+      progress(
+        `${question.index + 1}/${question.count}: found ${PASSAGES_READ} passages, picked one of “${finding.source}”`,
+      )
+    })
     channel.ack(message)
   }
 
@@ -55,6 +47,7 @@ await runAgent(async ({ queues, amqpUrl, redisUrl, waybill, progress }) => {
     async stop() {
       await channel.cancel(consumerTag)
       await Promise.all(inHand)
+      await tool.close()
       await channel.close()
       await connection.close()
       await redis.quit()

@@ -1,4 +1,6 @@
 import type { DemoBrokers } from './demo-brokers.ts'
+import { agentFigures } from '../spans/agents.ts'
+import { journeyOf } from '../spans/journey.ts'
 import { connectedness, entryOf, queueTimes } from '../spans/statistics.ts'
 import { examine, faultsOfVerdicts, printVerdicts } from './doctor.ts'
 import { htmlPage } from '../waterfall/html-page.ts'
@@ -6,6 +8,7 @@ import { inkFor } from '../waterfall/ink.ts'
 import { outputFolder, save } from './output-folder.ts'
 import { runPipeline, type RunResult } from './run.ts'
 import {
+  printAgents,
   printAnswer,
   printComparison,
   printHeading,
@@ -13,7 +16,7 @@ import {
   printWaterfall,
   progressPrinter,
 } from './screen.ts'
-import { summarize } from './summary.ts'
+import { summarize, type RunFigures } from './summary.ts'
 import { faultsOf } from './verdict.ts'
 
 const QUESTION =
@@ -38,17 +41,26 @@ export async function showDemo(demoBrokers: DemoBrokers, signal: AbortSignal): P
       onProgress: progressPrinter(ink),
     })
   }
-  const before = await runOnce('1  Without Waybill: OpenTelemetry and hand-made spans in every agent', false)
-  const after = await runOnce('2  With Waybill: the same agents, and one line more for each client', true)
+  const before = await runOnce(
+    '1  Without Waybill: OpenTelemetry and hand-made spans in every process',
+    false,
+  )
+  const after = await runOnce(
+    '2  With Waybill: the same agents, and one line more for each client and each agent',
+    true,
+  )
 
   printHeading('The question and its answer', ink)
   printAnswer(QUESTION, after)
 
-  const beforeConnected = connectedness(before.spans, entryOf(before.spans, ENTRY))
+  const figuresOf = ({ spans, session }: RunResult): RunFigures => ({
+    connectedness: connectedness(spans, entryOf(spans, ENTRY)),
+    journey: journeyOf(spans, session),
+  })
+  const [beforeFigures, afterFigures] = [figuresOf(before), figuresOf(after)]
   const entry = entryOf(after.spans, ENTRY)
-  const afterConnected = connectedness(after.spans, entry)
   printHeading('What the traces say about it', ink)
-  printComparison(beforeConnected, afterConnected, ink)
+  printComparison(beforeFigures, afterFigures, ink)
   if (entry === undefined) return [`the span ${ENTRY} of the request itself did not arrive`]
 
   const times = queueTimes(after.spans, entry)
@@ -56,17 +68,21 @@ export async function showDemo(demoBrokers: DemoBrokers, signal: AbortSignal): P
   printWaterfall(after.spans, ink)
   printHeading('Time spent in queues', ink)
   printQueueTimes(times, ink)
+  const agents = agentFigures(after.spans)
+  printHeading('Who asked whom, and at what cost', ink)
+  printAgents(agents, ink)
 
-  const summary = summarize(beforeConnected, afterConnected, times, versions)
+  const summary = summarize(beforeFigures, afterFigures, times, agents, versions)
   const files = save({
     'before.otlp.json': JSON.stringify(before.export, null, 2),
     'after.otlp.json': JSON.stringify(after.export, null, 2),
     'waterfall.html': htmlPage({
       question: QUESTION,
       answer: after.answer,
-      before: { spans: before.spans, connectedness: beforeConnected },
-      after: { spans: after.spans, connectedness: afterConnected },
+      before: { spans: before.spans, ...beforeFigures },
+      after: { spans: after.spans, ...afterFigures },
       times,
+      agents,
       brokers: versions,
     }),
     'summary.json': `${JSON.stringify(summary, null, 2)}\n`,

@@ -23,7 +23,7 @@ export async function createDestinations(queues: QueueNames, urls: BrokerUrls): 
         waitForLeaders: true,
       })
     }),
-    withChannel(urls, (channel) => channel.assertQueue(queues.passages)),
+    withChannel(urls, (channel) => channel.assertQueue(queues.searches)),
   ])
 }
 
@@ -50,7 +50,7 @@ async function removeAll(queues: QueueNames, urls: BrokerUrls, created: Promise<
       await admin.deleteTopics({ topics: [topic] })
       await admin.deleteGroups([`retrievers-of-${topic}`])
     }),
-    withChannel(urls, (channel) => channel.deleteQueue(queues.passages)),
+    withChannel(urls, (channel) => channel.deleteQueue(queues.searches)),
     withRedis(urls, (redis) => redis.del(queues.findings)),
     withBullmq(queues.questions, urls, (queue) => queue.obliterate({ force: true })),
   ])

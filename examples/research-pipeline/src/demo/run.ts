@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { SESSION_HEADER } from '../agent/http.ts'
 import type { Answer } from '../messages.ts'
 import { queueNames, withoutRunId } from '../queues.ts'
 import { type ExportTraceServiceRequest, mergeExports, spansOf } from '../spans/otlp.ts'
@@ -13,6 +14,8 @@ export interface RunResult {
   readonly export: ExportTraceServiceRequest
   /** The same, with names as people read them: without the id of the run. */
   readonly spans: readonly ReceivedSpan[]
+  /** The user's, as it was given with the request. */
+  readonly session: string
 }
 
 interface RunOptions {
@@ -65,8 +68,9 @@ export async function runPipeline({
     signal,
   )
   onProgress('demo', `all ${processes.length} agents are ready, asking now`)
+  const session = `s${runId}`
   const answer = await withLimit(
-    Promise.race([ask(`${entryUrl}/research`, question), failed]),
+    Promise.race([ask(`${entryUrl}/research`, question, session), failed]),
     ANSWER_WITHIN_MS,
     'answering the question',
     signal,
@@ -74,11 +78,12 @@ export async function runPipeline({
   // Their last spans are sent as they stop.
   await stopAgents()
   const received = mergeExports(receiver.exports)
-  return { answer, export: received, spans: spansOf(received).map((span) => readable(span, runId)) }
+  return { answer, export: received, session, spans: spansOf(received).map((span) => readable(span, runId)) }
 }
 
-async function ask(url: string, text: string): Promise<Answer> {
-  const response = await fetch(url, { method: 'POST', body: JSON.stringify({ text }) })
+async function ask(url: string, text: string, session: string): Promise<Answer> {
+  const headers = { [SESSION_HEADER]: session }
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ text }) })
   if (!response.ok) throw new Error(`the orchestrator answered ${response.status}: ${await response.text()}`)
   return (await response.json()) as Answer
 }

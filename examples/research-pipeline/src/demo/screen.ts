@@ -1,10 +1,13 @@
-import type { Connectedness, QueueTimes } from '../spans/statistics.ts'
+import type { AgentFigures } from '../spans/agents.ts'
+import type { QueueTimes } from '../spans/statistics.ts'
 import type { ReceivedSpan } from '../spans/span.ts'
+import { agentReport } from '../waterfall/agent-report.ts'
 import { formatDuration } from '../waterfall/duration.ts'
 import type { Ink } from '../waterfall/ink.ts'
 import { meaningOf, queueReport } from '../waterfall/queue-report.ts'
 import { terminalWaterfall } from '../waterfall/terminal.ts'
 import type { RunResult } from './run.ts'
+import type { RunFigures } from './summary.ts'
 
 const WIDTH = 100
 
@@ -26,18 +29,34 @@ export function printAnswer(question: string, { answer }: RunResult): void {
   for (const { quote, source } of answer.findings) console.log(wrapped(`${quote} [${source}]`, '  A  '))
 }
 
-export function printComparison(before: Connectedness, after: Connectedness, ink: Ink): void {
-  console.log(`  ${' '.repeat(16)}  traces  orphan roots`)
-  for (const [name, { traces, orphanRoots }] of [
+export function printComparison(before: RunFigures, after: RunFigures, ink: Ink): void {
+  console.log(`  ${' '.repeat(16)}  traces  orphan roots  spans with session.id`)
+  for (const [
+    name,
+    {
+      connectedness: { traces, orphanRoots },
+      journey: { spans, spansWithSession },
+    },
+  ] of [
     ['without Waybill', before],
     ['with Waybill', after],
   ] as const) {
     const colour = orphanRoots.length === 0 ? ink.good : ink.bad
-    const figures = `${String(traces).padStart(6)}  ${String(orphanRoots.length).padStart(12)}`
+    const sessions = `${spansWithSession} of ${spans}`.padStart(21)
+    const figures = `${String(traces).padStart(6)}  ${String(orphanRoots.length).padStart(12)}  ${sessions}`
     console.log(`  ${name.padEnd(16)}  ${colour(figures)}  ${ink.faint(byAgent(orphanRoots))}`.trimEnd())
   }
   console.log(
     ink.faint("  Orphan root: a root span that is not the request's own entry, whatever it was done for."),
+  )
+}
+
+export function printAgents(agents: readonly AgentFigures[], ink: Ink): void {
+  for (const line of agentReport(agents, ink)) console.log(`  ${line}`.trimEnd())
+  console.log(
+    ink.faint(
+      '  Each by its own spans. Nobody calls a model here: a word counts as a token, and the prices are invented.',
+    ),
   )
 }
 

@@ -1,36 +1,54 @@
+import type { AgentFigures } from '../spans/agents.ts'
+import type { Journey } from '../spans/journey.ts'
 import type { Connectedness, QueueTimes } from '../spans/statistics.ts'
+
+interface RunSummary extends Journey {
+  readonly traces: number
+  readonly orphanRoots: number
+}
 
 /** The figures of both runs, as `summary.json` has them. */
 export interface Summary {
-  readonly before: { readonly traces: number; readonly orphanRoots: number }
-  readonly after: {
-    readonly traces: number
-    readonly orphanRoots: number
+  readonly before: RunSummary
+  readonly after: RunSummary & {
     readonly wallSeconds: number
     readonly queueSeconds: Readonly<Record<string, number>>
   }
+  /** Of the second run: in the first nobody knows who asked whom. Costs in US dollars, at invented prices. */
+  readonly agents: readonly AgentFigures[]
   readonly brokers: Readonly<Record<string, string>>
 }
 
+/** What is known of one run. */
+export interface RunFigures {
+  readonly connectedness: Connectedness
+  readonly journey: Journey
+}
+
 export function summarize(
-  before: Connectedness,
-  after: Connectedness,
+  before: RunFigures,
+  after: RunFigures,
   { wallSeconds, queueSeconds }: QueueTimes,
+  agents: readonly AgentFigures[],
   brokers: Readonly<Record<string, string>>,
 ): Summary {
   const seconds = Object.entries(queueSeconds).map(
     ([queue, value]) => [queue, toMicroseconds(value)] as const,
   )
   return {
-    before: { traces: before.traces, orphanRoots: before.orphanRoots.length },
+    before: summaryOf(before),
     after: {
-      traces: after.traces,
-      orphanRoots: after.orphanRoots.length,
+      ...summaryOf(after),
       wallSeconds: toMicroseconds(wallSeconds),
       queueSeconds: Object.fromEntries(seconds),
     },
+    agents,
     brokers,
   }
+}
+
+function summaryOf({ connectedness: { traces, orphanRoots }, journey }: RunFigures): RunSummary {
+  return { traces, orphanRoots: orphanRoots.length, ...journey }
 }
 
 /** Differences of floating-point numbers carry digits that were never measured. */

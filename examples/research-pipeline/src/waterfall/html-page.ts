@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs'
 import type { Answer } from '../messages.ts'
+import type { AgentFigures } from '../spans/agents.ts'
+import type { Journey } from '../spans/journey.ts'
 import type { Connectedness, QueueTimes } from '../spans/statistics.ts'
 import type { ReceivedSpan } from '../spans/span.ts'
+import { formatCost, totalCost } from './agent-report.ts'
 import { formatDuration, formatShare } from './duration.ts'
 import { Html, html } from './html.ts'
 import { agentColours, htmlWaterfall } from './html-waterfall.ts'
@@ -11,6 +14,7 @@ import { meaningOf, queueShares } from './queue-report.ts'
 export interface PageRun {
   readonly spans: readonly ReceivedSpan[]
   readonly connectedness: Connectedness
+  readonly journey: Journey
 }
 
 interface PageContent {
@@ -19,12 +23,13 @@ interface PageContent {
   readonly before: PageRun
   readonly after: PageRun
   readonly times: QueueTimes
+  readonly agents: readonly AgentFigures[]
   /** Name and version of each broker. */
   readonly brokers: Readonly<Record<string, string>>
 }
 
 /** Both runs as one file that loads nothing from anywhere: it can be mailed or kept as a build artefact. */
-export function htmlPage({ question, answer, before, after, times, brokers }: PageContent): string {
+export function htmlPage({ question, answer, before, after, times, agents, brokers }: PageContent): string {
   const colours = agentColours(after.spans)
   const on = Object.entries(brokers).map(([name, version]) => `${name} ${version}`)
   const page = html`<!doctype html>
@@ -69,6 +74,15 @@ export function htmlPage({ question, answer, before, after, times, brokers }: Pa
           <h2>Where the time went</h2>
           ${queueTable(times)}
           <p class="faint">${meaningOf(times).join(' ')}</p>
+
+          <h2>Who asked whom, and at what cost</h2>
+          ${agentTable(agents)}
+          <p class="faint">
+            Each by its own spans. Nobody calls a model here: a word counts as a token, and the prices are
+            invented. The user's session is on ${after.journey.spansWithSession} of the
+            ${countOf(after.journey.spans, 'span')}; without Waybill on ${before.journey.spansWithSession} of
+            ${before.journey.spans}.
+          </p>
 
           <h2>Without Waybill: the same work in ${countOf(before.connectedness.traces, 'trace')}</h2>
           <p class="faint">
@@ -157,6 +171,42 @@ function queueTable(times: QueueTimes): Html {
       </thead>
       <tbody>
         ${queueShares(times).map(({ queue, system, seconds }) => row(queue, system, seconds, ''))}${row('in any queue', '', anyQueueSeconds, 'sum')}
+      </tbody>
+    </table>
+  </div>`
+}
+
+function agentTable(agents: readonly AgentFigures[]): Html {
+  return html`<div class="panel queues agents">
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">agent</th>
+          <th scope="col">role</th>
+          <th scope="col" class="number">depth</th>
+          <th scope="col">asked by</th>
+          <th scope="col" class="number">runs</th>
+          <th scope="col" class="number">tokens in / out</th>
+          <th scope="col" class="number">own cost</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${agents.map(
+          (agent) =>
+            html`<tr>
+              <th scope="row"><span style="padding-left:${agent.depth * 14}px">${agent.name}</span></th>
+              <td>${agent.role}</td>
+              <td class="number">${agent.depth}</td>
+              <td>${agent.caller ?? ''}</td>
+              <td class="number">${agent.runs}</td>
+              <td class="number">${agent.inputTokens} / ${agent.outputTokens}</td>
+              <td class="number">${formatCost(agent.costSelf)}</td>
+            </tr>`,
+        )}
+        <tr class="sum">
+          <th scope="row" colspan="6">all agents</th>
+          <td class="number">${formatCost(totalCost(agents))}</td>
+        </tr>
       </tbody>
     </table>
   </div>`
