@@ -15,8 +15,8 @@ import { startSdk } from './sdk.ts'
 import { shuffled, spreadOf } from './statistics.ts'
 
 const clients = ['ioredis', 'node-redis'] as const
-/** A loop with one XACK a batch, bare and traced; the consumer with acknowledgements in batches, and one by one. */
-const variants = ['bare loop', 'traced loop', 'createConsumer', 'createConsumer, ackMode each'] as const
+/** A loop with one XACK an entry; with one a batch, bare and traced; the consumer, which acknowledges in batches. */
+const variants = ['bare loop, XACK each', 'bare loop', 'traced loop', 'createConsumer'] as const
 
 interface Job {
   readonly client: (typeof clients)[number]
@@ -30,7 +30,7 @@ interface Client {
   readonly target: object
   add(stream: string): Promise<unknown>
   /** Reads up to a batch, handles it and acknowledges it. */
-  loop(stream: string, handle: (entry: never) => Promise<unknown>): Promise<number>
+  loop(stream: string, handle: (entry: never) => Promise<unknown>, ackEach: boolean): Promise<number>
   close(): unknown
 }
 
@@ -51,9 +51,10 @@ async function compare(rounds: number): Promise<void> {
   const broker = await startBroker('redis')
   const cells = clients.flatMap((client) =>
     variants.flatMap((variant) =>
-      (variant === 'bare loop' ? (['no SDK'] as const) : (['no SDK', 'sampled out', 'traced'] as const)).map(
-        (mode): Job => ({ client, variant, mode, url: broker.url }),
-      ),
+      (variant.startsWith('bare')
+        ? (['no SDK'] as const)
+        : (['no SDK', 'sampled out', 'traced'] as const)
+      ).map((mode): Job => ({ client, variant, mode, url: broker.url })),
     ),
   )
   const found = new Map<Job, number[]>(cells.map((cell) => [cell, []]))
@@ -88,33 +89,33 @@ async function measure({ client: kind, variant, mode, url }: Job): Promise<numbe
   await admin.xgroup('CREATE', stream, GROUP, '$', 'MKSTREAM')
   // Whatever ends this process, the stream does not stay.
   await admin.expire(stream, 600)
-  if (variant !== 'bare loop') traceProducer(client.target as never, OPTIONS)
+  if (!variant.startsWith('bare')) traceProducer(client.target as never, OPTIONS)
   let handled = 0
   const handler = async (): Promise<void> => void handled++
   const handle =
     variant === 'traced loop' ? traceHandler(handler, { ...OPTIONS, stream, group: GROUP }) : handler
-  const isLoop = variant.endsWith('loop')
   let whenHandled: (() => void) | undefined
-  const consumer = isLoop
-    ? undefined
-    : createConsumer({
-        ...OPTIONS,
-        client: client.target,
-        streams: [stream],
-        group: GROUP,
-        concurrency: BATCH,
-        ackMode: variant === 'createConsumer' ? 'batch' : 'each',
-        handler: async () => {
-          if (++handled % BATCH === 0) whenHandled?.()
-        },
-      })
+  const consumer =
+    variant !== 'createConsumer'
+      ? undefined
+      : createConsumer({
+          ...OPTIONS,
+          client: client.target,
+          streams: [stream],
+          group: GROUP,
+          concurrency: BATCH,
+          handler: async () => {
+            if (++handled % BATCH === 0) whenHandled?.()
+          },
+        })
+  const ackEach = variant === 'bare loop, XACK each'
   await consumer?.ready()
   const run = async (messages: number): Promise<void> => {
     for (let sent = 0; sent < messages; sent += BATCH) {
       const all = new Promise<void>((resolve) => (whenHandled = resolve))
       await Promise.all(Array.from({ length: BATCH }, () => client.add(stream)))
       if (consumer !== undefined) await all
-      else for (let read = 0; read < BATCH;) read += await client.loop(stream, handle as never)
+      else for (let read = 0; read < BATCH;) read += await client.loop(stream, handle as never, ackEach)
     }
   }
   await run(WARM_UP)
@@ -134,7 +135,7 @@ function ioredisClient(url: string): Client {
   return {
     target,
     add: (stream) => target.xadd(stream, '*', 'payload', payload),
-    async loop(stream, handle) {
+    async loop(stream, handle, ackEach) {
       const reply = await reader.xreadgroup(
         'GROUP',
         GROUP,
@@ -149,7 +150,9 @@ function ioredisClient(url: string): Client {
       )
       const entries = reply?.[0]?.[1] ?? []
       await Promise.all(entries.map((entry) => handle(entry as never)))
-      await target.xack(stream, GROUP, ...entries.map(([id]) => id))
+      const ids = entries.map(([id]) => id)
+      if (ackEach) await Promise.all(ids.map((id) => target.xack(stream, GROUP, id)))
+      else await target.xack(stream, GROUP, ...ids)
       return entries.length
     },
     close: () => Promise.all([target.quit(), reader.quit()]),
@@ -162,7 +165,7 @@ async function nodeRedisClient(url: string): Promise<Client> {
   return {
     target,
     add: (stream) => target.xAdd(stream, '*', { payload }),
-    async loop(stream, handle) {
+    async loop(stream, handle, ackEach) {
       const reply = await reader.xReadGroup(
         GROUP,
         'c',
@@ -172,7 +175,9 @@ async function nodeRedisClient(url: string): Promise<Client> {
       const [read] = (reply ?? []) as { messages: { id: string }[] }[]
       const messages = read?.messages ?? []
       await Promise.all(messages.map((message) => handle(message as never)))
-      await target.xAck(stream, GROUP, messages.map(({ id }) => id)) // prettier-ignore
+      const ids = messages.map(({ id }) => id)
+      if (ackEach) await Promise.all(ids.map((id) => target.xAck(stream, GROUP, id)))
+      else await target.xAck(stream, GROUP, ids)
       return messages.length
     },
     close: () => Promise.all([target.close(), reader.close()]),
