@@ -156,6 +156,13 @@ describe.skipIf(!whole)('the demo on all brokers', () => {
     expect(hops).toContain('TOOL-ROOT vector-search')
   })
 
+  test('there is one picture of both runs, on its own and in the page', () => {
+    const picture = readFileSync(path.join(folder, 'before-after.svg'), 'utf8')
+    expect(picture.match(/class="root"/g)).toHaveLength(2)
+    expect(picture.match(/class="root orphan"/g)).toHaveLength(13)
+    expect(readFileSync(path.join(folder, 'waterfall.html'), 'utf8')).toContain('class="root"')
+  })
+
   test('is over soon after Ctrl-C, and so is the tool at the other end of the pipe', async () => {
     // A group of its own is what a terminal makes of it: every process of it gets the signal.
     const child = spawn(process.execPath, command, {

@@ -3,7 +3,7 @@ import { agentFigures } from '../spans/agents.ts'
 import { journeyOf } from '../spans/journey.ts'
 import { connectedness, entryOf, queueTimes } from '../spans/statistics.ts'
 import { examine, faultsOfVerdicts, printVerdicts } from './doctor.ts'
-import { htmlPage } from '../waterfall/html-page.ts'
+import { beforeAfterSvg, htmlPage } from '../waterfall/html-page.ts'
 import { inkFor } from '../waterfall/ink.ts'
 import { outputFolder, save } from './output-folder.ts'
 import { runPipeline, type RunResult } from './run.ts'
@@ -73,14 +73,17 @@ export async function showDemo(demoBrokers: DemoBrokers, signal: AbortSignal): P
   printAgents(agents, ink)
 
   const summary = summarize(beforeFigures, afterFigures, times, agents, versions)
+  const beforeRun = { spans: before.spans, ...beforeFigures }
+  const afterRun = { spans: after.spans, ...afterFigures }
   const files = save({
     'before.otlp.json': JSON.stringify(before.export, null, 2),
     'after.otlp.json': JSON.stringify(after.export, null, 2),
+    'before-after.svg': beforeAfterSvg(beforeRun, afterRun),
     'waterfall.html': htmlPage({
       question: QUESTION,
       answer: after.answer,
-      before: { spans: before.spans, ...beforeFigures },
-      after: { spans: after.spans, ...afterFigures },
+      before: beforeRun,
+      after: afterRun,
       times,
       agents,
       brokers: versions,

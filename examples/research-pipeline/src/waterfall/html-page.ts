@@ -1,21 +1,14 @@
 import { readFileSync } from 'node:fs'
 import type { Answer } from '../messages.ts'
 import type { AgentFigures } from '../spans/agents.ts'
-import type { Journey } from '../spans/journey.ts'
-import type { Connectedness, QueueTimes } from '../spans/statistics.ts'
-import type { ReceivedSpan } from '../spans/span.ts'
+import type { QueueTimes } from '../spans/statistics.ts'
 import { formatCost, totalCost } from './agent-report.ts'
 import { formatDuration, formatShare } from './duration.ts'
 import { Html, html } from './html.ts'
 import { agentColours, htmlWaterfall } from './html-waterfall.ts'
+import type { PageRun } from './page-run.ts'
+import { picture, pictureFile } from './picture.ts'
 import { meaningOf, queueShares } from './queue-report.ts'
-
-/** What one run came to. */
-export interface PageRun {
-  readonly spans: readonly ReceivedSpan[]
-  readonly connectedness: Connectedness
-  readonly journey: Journey
-}
 
 interface PageContent {
   readonly question: string
@@ -43,7 +36,7 @@ export function htmlPage({ question, answer, before, after, times, agents, broke
         />
         <title>Waybill: a research pipeline in one trace</title>
         <style>
-          ${asset('style.css')}
+          ${asset('colours.css')} ${asset('style.css')} ${asset('picture.css')}
         </style>
       </head>
       <body>
@@ -56,6 +49,7 @@ export function htmlPage({ question, answer, before, after, times, agents, broke
             Run on ${on.join(', ')}. Everything here is computed from the spans that the agents exported.
           </p>
           ${figures(before, after, times)}
+          <div class="panel before-after">${picture(before, after, colours)}</div>
           <details>
             <summary>The question and its answer</summary>
             <p>${question}</p>
@@ -98,6 +92,12 @@ export function htmlPage({ question, answer, before, after, times, agents, broke
       </body>
     </html> `
   return page.text
+}
+
+/** The picture of both runs as an SVG file, for where a page is too much. */
+export function beforeAfterSvg(before: PageRun, after: PageRun): string {
+  const style = asset('colours.css').text + asset('picture.css').text
+  return pictureFile(before, after, agentColours(after.spans), style)
 }
 
 function figures(before: PageRun, after: PageRun, times: QueueTimes): Html {
