@@ -80,8 +80,8 @@ export function htmlPage({ question, answer, before, after, times, agents, broke
 
           <h2>Without Waybill: the same work in ${countOf(before.connectedness.traces, 'trace')}</h2>
           <p class="faint">
-            The same agents and the same hand-made spans. Each line marks a new root: nobody can tell whom the
-            work was for, and the waits are in no span at all.
+            The same agents at the same work, with spans made by hand. Each line marks a new root: nobody can
+            tell whom the work was for, and the waits are in no span at all.
           </p>
           ${htmlWaterfall(before.spans, 'The spans without Waybill', colours)}
         </main>
