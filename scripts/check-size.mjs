@@ -9,6 +9,8 @@ import { root } from './toolchain.mjs'
 
 /** In bytes. Readability comes first, but nobody is to pay for what was added unawares. */
 const BUDGET = 10_240
+/** What core knows of set-ups that break traces is for every package. */
+const CORE_BUDGET = 10_496
 /** Packages that are more than an adapter. */
 const LARGER = new Map([['@waybill/redis-streams', 14_336]]) // a consumer with claims and dead letters
 
@@ -30,14 +32,14 @@ for (const { folder, manifest } of packages) {
   const own = await sizeOf(entry, /^[./]/)
   const ofCore = (await sizeOf(entry, /^([./]|@waybill\/)/)) - own
   const budget = LARGER.get(manifest.name) ?? BUDGET
-  const fits = own <= budget && ofCore <= BUDGET
+  const fits = own <= budget && ofCore <= CORE_BUDGET
   if (!fits) over++
   const verdict = (fits ? 'ok' : 'too large').padEnd(11)
   console.log(`${verdict}${manifest.name.padEnd(24)} ${inKilobytes(own)} ${inKilobytes(ofCore)}`)
 }
 if (over > 0) {
   console.error(
-    `The budget is ${BUDGET / 1024} kB of own code, if nothing else is said here, and as much of core, minified and gzipped.`,
+    `The budget is ${BUDGET / 1024} kB of own code, if nothing else is said here, and ${CORE_BUDGET / 1024} kB of core, minified and gzipped.`,
   )
   process.exitCode = 1
 }

@@ -1,6 +1,5 @@
 import {
   context,
-  createContextKey,
   defaultTextMapSetter,
   ROOT_CONTEXT,
   trace,
@@ -10,8 +9,12 @@ import {
 } from '@opentelemetry/api'
 import { safely, warnOnce } from './diag.ts'
 
-const PROBE_KEY = createContextKey('waybill.self-check')
-const PROBE_SPAN = { traceId: '1'.repeat(32), spanId: '1'.repeat(16), traceFlags: TraceFlags.SAMPLED }
+const SPAN_ID = '1'.repeat(16)
+const PROBE = trace.setSpanContext(ROOT_CONTEXT, {
+  traceId: SPAN_ID + SPAN_ID,
+  spanId: SPAN_ID,
+  traceFlags: TraceFlags.SAMPLED,
+})
 
 /** Says, once per process, that nothing is recorded and why: no SDK, or an SDK in another copy of the API. */
 export function reportNoSdk(log: DiagLogger): void {
@@ -34,31 +37,48 @@ export function reportNoSdk(log: DiagLogger): void {
   }
 }
 
-/** Checks, at the first use, what silently breaks traces, and warns with the cure (conventions §6). */
-export function selfCheck(propagator: TextMapPropagator, log: DiagLogger): void {
-  safely(log, 'self-check', undefined, () => {
-    if (
-      !context.with(
-        ROOT_CONTEXT.setValue(PROBE_KEY, true),
-        () => context.active().getValue(PROBE_KEY) === true,
-      )
-    ) {
+/**
+ * Checks, at the first use, what silently breaks traces, and warns with the cure (conventions §6).
+ *
+ * @returns the propagator to write with
+ */
+export function selfCheck(propagator: TextMapPropagator, log: DiagLogger): TextMapPropagator {
+  return safely(log, 'self-check', propagator, () => {
+    if (context.with(PROBE, () => trace.getSpanContext(context.active())?.spanId) !== SPAN_ID) {
       warnOnce(
         log,
         'no context manager',
         'No context manager is registered: spans made in a handler will not join its trace. Call context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable()).',
       )
     }
-    const fields: Record<string, string> = {}
-    propagator.inject(trace.setSpanContext(ROOT_CONTEXT, PROBE_SPAN), fields, defaultTextMapSetter)
-    if (fields['traceparent'] === undefined) {
+    const ways = [propagator, withActive(propagator)]
+    const found = ways.find((way) => writtenBy(way) !== '') ?? propagator
+    if (!writtenBy(found).includes('traceparent')) {
       warnOnce(
         log,
         'no traceparent',
         'The propagator writes no traceparent: other hops may not continue this trace. Register W3CTraceContextPropagator.',
       )
     }
+    return found
   })
+}
+
+/** Names of the fields. */
+function writtenBy(propagator: TextMapPropagator): string {
+  const fields = {}
+  propagator.inject(PROBE, fields, defaultTextMapSetter)
+  return Object.keys(fields).join()
+}
+
+/** For a propagator that writes the active context and no other, as Sentry's does. */
+function withActive(propagator: TextMapPropagator): TextMapPropagator {
+  return {
+    // A context manager may make another context of the one that it is given.
+    inject: (ctx, ...rest) => context.with(ctx, () => propagator.inject(context.active(), ...rest)),
+    extract: (...all) => propagator.extract(...all),
+    fields: () => propagator.fields(),
+  }
 }
 
 /** Warns that a client is also patched by automatic instrumentation, and names the switch that turns that one off. */

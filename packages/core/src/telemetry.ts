@@ -80,9 +80,8 @@ export function createTelemetry(
       tracer: tracers.getTracer(scope.packageName, scope.version, { schemaUrl: SCHEMA_URL }),
       meter,
       instruments: instrumentsFor(meter),
-      propagator,
+      propagator: selfCheck(propagator, log),
     }
-    selfCheck(propagator, log)
     return live
   }
 

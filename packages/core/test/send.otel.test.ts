@@ -8,6 +8,7 @@ import {
   trace,
   TraceFlags,
   type SpanContext,
+  type TextMapPropagator,
 } from '@opentelemetry/api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { installSdk, type TestTelemetry } from '../../../integration-tests/telemetry.ts'
@@ -63,6 +64,26 @@ describe('send', () => {
       version: '1.2.3',
       schemaUrl: 'https://opentelemetry.io/schemas/1.45.0',
     })
+  })
+
+  test('a propagator that writes the active context only, as that of Sentry does, is given ours as the active one', () => {
+    const asked: boolean[] = []
+    const propagator: TextMapPropagator = {
+      inject(ctx, carrier, setter) {
+        asked.push(ctx === context.active())
+        if (ctx !== context.active()) return
+        setter.set(carrier, 'sentry-trace', trace.getSpanContext(ctx)?.spanId ?? '')
+      },
+      extract: (ctx) => ctx,
+      fields: () => ['sentry-trace'],
+    }
+    const own = adapter({ propagator })
+    const stamped = [1, 2].map(() => send(own, outgoing, (sending) => sending!.stamp().fields))
+    expect(stamped.map((fields) => fields['sentry-trace'])).toEqual(
+      telemetry.recorder.spans.map((span) => span.spanContext().spanId),
+    )
+    // It was found out at the first use, by the self-check.
+    expect(asked.filter((isActive) => !isActive)).toHaveLength(1)
   })
 
   test("the client's call runs with the span active", () => {
