@@ -11,7 +11,7 @@ export function isBesideSentry(telemetry: Telemetry): boolean {
   warnOnce(
     telemetry.log,
     'Sentry traces amqplib',
-    "amqplib is traced by Sentry's integration Amqplib as well: in Sentry each message has two spans a side. Leave it out: Sentry.init({ integrations: (all) => all.filter(({ name }) => name !== 'Amqplib') }).",
+    "amqplib is traced by Sentry's integration Amqplib as well: it makes a span a side of its own. Where ours go to Sentry, too, leave it out: Sentry.init({ integrations: (all) => all.filter(({ name }) => name !== 'Amqplib') }).",
   )
   return true
 }
