@@ -9,8 +9,8 @@ import { root } from './toolchain.mjs'
 
 /** In bytes. Readability comes first, but nobody is to pay for what was added unawares. */
 const BUDGET = 10_240
-/** What core knows of set-ups that break traces is for every package. */
-const CORE_BUDGET = 10_496
+/** What core knows of set-ups that break traces, and of what other vendors write, is for every package. */
+const CORE_BUDGET = 11_264
 /** Packages that are more than an adapter. */
 const LARGER = new Map([['@waybill/redis-streams', 14_336]]) // a consumer with claims and dead letters
 

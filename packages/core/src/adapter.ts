@@ -23,6 +23,7 @@ export type { Destination } from './destination.ts'
 export { logger, reportFault, safely, warnOnce } from './diag.ts'
 export { recordEvent, type TelemetryEvent } from './event.ts'
 export { errorTypeOf, recordFailure } from './failure.ts'
+export { parseSentryTrace, type ForeignCarrier } from './foreign.ts'
 export { handOver, takeOver } from './hand-over.ts'
 export { journeyOf, type Journey } from './journey.ts'
 export { createLagGauge, type Lag, type LagGauge } from './lag.ts'
@@ -31,6 +32,7 @@ export {
   check,
   hasMethod,
   isBoolean,
+  isForeignCarriers,
   isFunction,
   isNumber,
   isObject,

@@ -24,16 +24,19 @@ export interface Arrival extends Judged {
 export function judge(telemetry: Telemetry, signals: Signals, incoming: Incoming): Judged {
   const { log, options } = telemetry
   const { carrier, getter, waybill } = incoming
-  const extracted = extract(carrier, getter, signals.propagator, telemetry.now(), log, waybill)
+  const extracted = extract(carrier, getter, signals.propagator, telemetry.now(), log, waybill, options)
   // A throwing hook must not let an untrusted context in.
   const trust = decide<Trust>(log, 'options.trust()', options.trust, 'link', incoming)
-  const relation = decide<Relation>(
-    log,
-    'options.relation()',
-    options.relation ?? incoming.relation ?? 'parent',
-    'parent',
-    incoming,
-  )
+  const relation =
+    extracted.linkOnly === true
+      ? 'link'
+      : decide<Relation>(
+          log,
+          'options.relation()',
+          options.relation ?? incoming.relation ?? 'parent',
+          'parent',
+          incoming,
+        )
   return { incoming, extracted, trust, relation }
 }
 

@@ -16,7 +16,10 @@ import { formatWaybill, originOf, WAYBILL_FIELD } from './waybill.ts'
 
 /** What it takes to write a context down, or to read one. */
 export interface Handing {
-  readonly options: Pick<ResolvedOptions, 'sendBaggage' | 'maxBaggageBytes' | 'acceptBaggage'>
+  readonly options: Pick<
+    ResolvedOptions,
+    'sendBaggage' | 'maxBaggageBytes' | 'acceptBaggage' | 'foreignCarriers' | 'extraHeaderNames'
+  >
   readonly propagator: TextMapPropagator
   readonly log: DiagLogger
   /** Epoch ms. */
@@ -42,7 +45,9 @@ export function contextIn<C>(
   getter: TextMapGetter<C>,
   { options, propagator, log, now }: Handing,
 ): Context {
-  const { context, creation, waybill } = extract(carrier, getter, propagator, now, log)
+  const found = extract(carrier, getter, propagator, now, log, undefined, options)
+  const { context, waybill } = found
+  const creation = found.linkOnly === true ? undefined : found.creation
   const base = safely(log, 'reading baggage', ROOT_CONTEXT, () =>
     contextWithBaggage('continue', context, options.acceptBaggage),
   )

@@ -1,4 +1,5 @@
 import type { MeterProvider, TextMapPropagator, TracerProvider } from '@opentelemetry/api'
+import { FOREIGN_CARRIERS, type ForeignCarrier } from './foreign.ts'
 import type { Relation, Trust } from './trust.ts'
 
 /** What a function-valued option is told about a message. */
@@ -35,6 +36,16 @@ export interface TelemetryOptions {
    * in either case.
    */
   readonly existingContext?: 'keep' | 'replace'
+  /**
+   * Whose own carriers are read where a message has no `traceparent`; an empty list reads none. What a CloudEvent carries is
+   * linked, all others are continued. Default: all.
+   */
+  readonly foreignCarriers?: readonly ForeignCarrier[]
+  /**
+   * Further names under which a message may have a W3C `traceparent`, tried where it has none of that name:
+   * `googclient_traceparent`, `Diagnostic-Id`. They are read only. Default none.
+   */
+  readonly extraHeaderNames?: readonly string[]
   /** The transit span. The wait is always in the metric and on the Process span. */
   readonly transitSpan?: {
     /** Default true. */
@@ -68,6 +79,8 @@ export interface ResolvedOptions {
   readonly sendBaggage: readonly string[] | undefined
   readonly maxBaggageBytes: number
   readonly existingContext: 'keep' | 'replace'
+  readonly foreignCarriers: readonly ForeignCarrier[]
+  readonly extraHeaderNames: readonly string[]
   readonly transitSpan: { readonly enabled: boolean; readonly minMs: number; readonly maxMs: number }
   readonly maxLinks: number
   readonly compat: boolean
@@ -130,6 +143,11 @@ export const hasMethod =
       ? undefined
       : `an object with ${name}()`
 
+export const isForeignCarriers: Check = (value) =>
+  Array.isArray(value) && value.every((name) => FOREIGN_CARRIERS.includes(name as ForeignCarrier))
+    ? undefined
+    : `a list of ${FOREIGN_CARRIERS.map((name) => `'${name}'`).join(', ')}`
+
 const CHECKS: Record<keyof TelemetryOptions, Check> = {
   tracerProvider: hasMethod('getTracer'),
   meterProvider: hasMethod('getMeter'),
@@ -140,6 +158,8 @@ const CHECKS: Record<keyof TelemetryOptions, Check> = {
   sendBaggage: isStrings,
   maxBaggageBytes: isNumber(0, 8192),
   existingContext: (value) => (value === 'keep' || value === 'replace' ? undefined : "'keep' or 'replace'"),
+  foreignCarriers: isForeignCarriers,
+  extraHeaderNames: isStrings,
   transitSpan: isObject,
   maxLinks: isNumber(0, 10_000),
   compat: isBoolean,
@@ -180,6 +200,8 @@ export function resolveOptions(
     sendBaggage: options.sendBaggage,
     maxBaggageBytes: options.maxBaggageBytes ?? 1024,
     existingContext: options.existingContext ?? 'keep',
+    foreignCarriers: options.foreignCarriers ?? FOREIGN_CARRIERS,
+    extraHeaderNames: options.extraHeaderNames ?? [],
     transitSpan: {
       enabled: transitSpan?.enabled ?? true,
       minMs: transitSpan?.minMs ?? 1,

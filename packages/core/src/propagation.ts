@@ -14,6 +14,8 @@ import {
 } from '@opentelemetry/api'
 import { reportDropped } from './baggage/dropped.ts'
 import { reportFault, safely } from './diag.ts'
+import { readForeignContext, type ForeignOptions } from './foreign.ts'
+import { validContext } from './remote-context.ts'
 import { allowedBaggage } from './trust.ts'
 import { parseWaybill, WAYBILL_FIELD, type Waybill } from './waybill.ts'
 
@@ -134,20 +136,17 @@ export interface Extracted {
   readonly creation: SpanContext | undefined
   /** Why `creation` is missing. */
   readonly missing: 'no_carrier' | 'malformed' | undefined
+  /** `creation` tells where the journey began: it is to be linked, and never a parent. Default false. */
+  readonly linkOnly?: boolean | undefined
   readonly waybill: Partial<Waybill>
 }
 
-/** The valid trace context that a carrier has already, if any. */
-export function readContext<C>(
-  carrier: C,
-  getter: TextMapGetter<C>,
-  propagator: TextMapPropagator,
-): SpanContext | undefined {
-  const found = trace.getSpanContext(propagator.extract(ROOT_CONTEXT, carrier, getter))
-  return found !== undefined && trace.isSpanContextValid(found) ? found : undefined
-}
-
-/** Reads a carrier. Never throws: what cannot be read is missing. @param known the `waybill` field, if it is read already */
+/**
+ * Reads a carrier. Never throws: what cannot be read is missing.
+ *
+ * @param known the `waybill` field, if it is read already
+ * @param foreign what is read where the propagator finds nothing. Default: nothing
+ */
 export function extract<C>(
   carrier: C,
   getter: TextMapGetter<C>,
@@ -155,6 +154,7 @@ export function extract<C>(
   now: number,
   log: DiagLogger,
   known?: Partial<Waybill>,
+  foreign?: ForeignOptions,
 ): Extracted {
   let context = ROOT_CONTEXT
   try {
@@ -162,8 +162,7 @@ export function extract<C>(
   } catch (error) {
     reportFault(log, 'propagator.extract()', error)
   }
-  const found = trace.getSpanContext(context)
-  const creation = found !== undefined && trace.isSpanContextValid(found) ? found : undefined
+  const creation = validContext(trace.getSpanContext(context))
   const waybill = known ?? parseWaybill(read(carrier, getter, WAYBILL_FIELD, log), now)
   if (creation !== undefined) return { context, creation, missing: undefined, waybill }
   const carriesSomething = propagator
@@ -171,7 +170,21 @@ export function extract<C>(
     .some(
       (name) => name !== 'baggage' && name !== 'tracestate' && read(carrier, getter, name, log) !== undefined,
     )
-  return { context, creation, missing: carriesSomething ? 'malformed' : 'no_carrier', waybill }
+  const missing = carriesSomething ? 'malformed' : 'no_carrier'
+  const other =
+    foreign &&
+    safely(log, 'reading a carrier', undefined, () =>
+      readForeignContext(carrier, getter, propagator, foreign),
+    )
+  if (other === undefined) return { context, creation, missing, waybill }
+  // A new trace all the same, and it says why.
+  if (other.linkOnly) return { context, creation: other.context, missing, waybill, linkOnly: true }
+  return {
+    context: trace.setSpanContext(context, other.context),
+    creation: other.context,
+    missing: undefined,
+    waybill,
+  }
 }
 
 function read<C>(carrier: C, getter: TextMapGetter<C>, name: string, log: DiagLogger): string | undefined {

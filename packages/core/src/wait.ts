@@ -68,6 +68,7 @@ function hasSpan(
 ): boolean {
   // A trace that is meant to be new is not to grow the old one: a scheduler's first add would collect a span a tick.
   if (incoming.rootReason !== undefined || incoming.transitSpan === false) return false
+  if (extracted.linkOnly === true) return false
   const { enabled, minMs, maxMs } = options.transitSpan
   if (!enabled || to - from < minMs || to - from > maxMs || trust !== 'continue') return false
   return extracted.creation !== undefined && (extracted.creation.traceFlags & TraceFlags.SAMPLED) !== 0

@@ -27,7 +27,7 @@ describe('options', () => {
 
   test('an unknown name is an error that names package, function and remedy', () => {
     expect(failure({ relatoin: 'link' })).toBe(
-      '@waybill/kafka: traceProducer() expected options among tracerProvider, meterProvider, propagator, relation, trust, acceptBaggage, sendBaggage, maxBaggageBytes, existingContext, transitSpan, maxLinks, compat, aliases, now, got "relatoin". Remove it or mend the spelling.',
+      '@waybill/kafka: traceProducer() expected options among tracerProvider, meterProvider, propagator, relation, trust, acceptBaggage, sendBaggage, maxBaggageBytes, existingContext, foreignCarriers, extraHeaderNames, transitSpan, maxLinks, compat, aliases, now, got "relatoin". Remove it or mend the spelling.',
     )
     expect(failure({ transitSpan: { min: 1 } })).toContain('transitSpan.minMs')
     expect(failure(JSON.parse('{"__proto__": 1}') as object)).toContain('"__proto__"')
@@ -39,6 +39,11 @@ describe('options', () => {
     [{ acceptBaggage: 'tenant' }, 'option acceptBaggage to be an array of strings, got "tenant"'],
     [{ sendBaggage: [1] }, 'option sendBaggage to be an array of strings, got an array'],
     [{ maxBaggageBytes: 9000 }, 'option maxBaggageBytes to be a number from 0 to 8192, got 9000'],
+    [
+      { foreignCarriers: ['zipkin'] },
+      "option foreignCarriers to be a list of 'datadog', 'sentry', 'cloudevents', 'appsignal', 'strands', got an array",
+    ],
+    [{ extraHeaderNames: 'x' }, 'option extraHeaderNames to be an array of strings, got "x"'],
     [{ maxLinks: Number.NaN }, 'option maxLinks to be a number from 0 to 10000, got NaN'],
     [{ compat: 'no' }, 'option compat to be a boolean, got "no"'],
     [{ now: 5 }, 'option now to be a function, got 5'],

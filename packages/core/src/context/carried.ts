@@ -12,7 +12,13 @@ const log = logger(PACKAGE)
 /** Options of `inject`, `extract` and `runWithCarrier`, as described at `TelemetryOptions`. */
 export type CarriedOptions = Pick<
   TelemetryOptions,
-  'propagator' | 'acceptBaggage' | 'sendBaggage' | 'maxBaggageBytes' | 'now'
+  | 'propagator'
+  | 'acceptBaggage'
+  | 'sendBaggage'
+  | 'maxBaggageBytes'
+  | 'foreignCarriers'
+  | 'extraHeaderNames'
+  | 'now'
 >
 
 /**
