@@ -53,7 +53,7 @@ describe('what others have left in a job', () => {
           ]),
         )
         expect(parents).toMatchObject({
-          "Sentry's string": 'malformed',
+          "Sentry's string": TRACE,
           "dd-trace's object": TRACE,
           'JSON null': 'malformed',
           'an empty object': 'no_carrier',

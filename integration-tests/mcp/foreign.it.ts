@@ -66,6 +66,17 @@ describe.each(wirings.filter(({ name }) => !name.includes('stdio')))('$name', ({
     expect(served('strict')[0]?.parentSpanContext).toMatchObject({ traceId, spanId, traceFlags: 1 })
   })
 
+  test('agents-10: each is left alone where it is switched off', async () => {
+    const wired = await wire({ client: false, server: { foreignCarriers: [] } })
+    const { params } = recorded('dd-trace-6.21.0')
+    await callWith(wired, { ...params, name: 'search', arguments: { query: 'q' } })
+    const inArguments = { query: 'q', _meta: { traceparent: traceparent('b'.repeat(16)) } }
+    expect(await callWith(wired, { name: 'strict', arguments: inArguments })).toMatch(/_meta/)
+    await wired.close()
+    expect(served('search')[0]?.parentSpanContext).toBeUndefined()
+    expect(served('strict')[0]?.parentSpanContext).toBeUndefined()
+  })
+
   test('agents-10: W3C wins over the others', async () => {
     const wired = await wire()
     await inSpan('agent run', () =>

@@ -4,7 +4,7 @@ import { JOB_ATTEMPTS_MAX, JOB_STALLED, WORKER_LIMITED } from './attributes.ts'
 import { blindDelivery, deliveryOf, type Delivery } from './eligibility.ts'
 import type { Internals } from './internals.ts'
 import type { Seen } from './job-aware.ts'
-import { carrierOf } from './metadata.ts'
+import { carrierAmongOptions, carrierOf } from './metadata.ts'
 import { serverAttributes } from './server.ts'
 
 /** The description of one attempt at a job, from the job itself where it is seen. */
@@ -14,7 +14,11 @@ export function incomingOf(
   metadata: unknown,
   seen: Seen | undefined,
 ): Incoming {
-  const fields = carrierOf(metadata)
+  const { foreignCarriers } = telemetry.options
+  const fields =
+    metadata || !foreignCarriers.includes('appsignal')
+      ? carrierOf(metadata, foreignCarriers)
+      : carrierAmongOptions(seen?.job.opts)
   const delivery = safely(telemetry.log, 'reading a job', BLIND, () =>
     seen === undefined ? BLIND : readDelivery(telemetry, fields, seen, options.trustsTimestamp(queue)),
   )

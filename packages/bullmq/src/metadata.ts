@@ -1,5 +1,5 @@
 import { createContextKey, ROOT_CONTEXT, type Context } from '@opentelemetry/api'
-import { parseJsonCarrier, withValue } from '@waybill/core/adapter'
+import { parseJsonCarrier, parseSentryTrace, withValue, type ForeignCarrier } from '@waybill/core/adapter'
 import type { Job } from './types.ts'
 
 /**
@@ -27,12 +27,37 @@ export function carriesMetadata(job: Job, metadata: unknown): boolean {
   return (job.opts?.telemetry?.metadata || undefined) === (metadata || undefined)
 }
 
-/** The fields in a job's metadata; `undefined` for anything that is no object of fields. Never throws. */
-export function carrierOf(metadata: unknown): Readonly<Record<string, unknown>> | undefined {
+/**
+ * The fields in a job's metadata; `undefined` for anything that is no object of fields. Never throws.
+ *
+ * @param foreign whose shapes are known here. Default: all
+ */
+export function carrierOf(
+  metadata: unknown,
+  foreign?: readonly ForeignCarrier[],
+): Readonly<Record<string, unknown>> | undefined {
   const fields = isRecord(metadata) ? metadata : parseJsonCarrier(metadata)
+  if (fields === undefined) return sentryFields(metadata)
   // dd-trace nests its fields, a W3C traceparent among them.
-  const nested = fields?.['_datadog']
-  return fields?.['traceparent'] === undefined && isRecord(nested) ? nested : fields
+  const nested = fields['_datadog']
+  return fields['traceparent'] === undefined && isRecord(nested) && foreign?.includes('datadog') !== false
+    ? nested
+    : fields
+}
+
+/** Sentry stores the bare value of its header. Whether it is read is decided where the header is. */
+function sentryFields(metadata: unknown): Readonly<Record<string, unknown>> | undefined {
+  return typeof metadata === 'string' && parseSentryTrace(metadata) !== undefined
+    ? { 'sentry-trace': metadata }
+    : undefined
+}
+
+const W3C = ['traceparent', 'tracestate', 'baggage'] as const
+
+/** AppSignal writes W3C fields among a job's options. `undefined` if there are none. */
+export function carrierAmongOptions(options: unknown): Readonly<Record<string, unknown>> | undefined {
+  if (!isRecord(options) || typeof options['traceparent'] !== 'string') return undefined
+  return Object.fromEntries(W3C.map((name) => [name, options[name]]))
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -19,7 +19,7 @@ export function incoming(connection: Connection): Receiving {
 
   return (message, extra, deliver) => {
     const inArguments = safely(log, 'reading the arguments of a tool', undefined, () =>
-      metaInArguments(message),
+      telemetry.options.foreignCarriers.includes('strands') ? metaInArguments(message) : undefined,
     )
     const passedOn =
       inArguments === undefined

@@ -3,6 +3,7 @@ import {
   check,
   createTelemetry,
   hasMethod,
+  isForeignCarriers,
   isFunction,
   isStrings,
   WaybillTypeError,
@@ -26,7 +27,13 @@ export interface McpRequestInfo {
 /** Options of `traceMcp` and `traceTool`. All are optional; unknown names are an error. */
 export interface McpOptions extends Pick<
   TelemetryOptions,
-  'tracerProvider' | 'meterProvider' | 'propagator' | 'acceptBaggage' | 'sendBaggage' | 'maxBaggageBytes'
+  | 'tracerProvider'
+  | 'meterProvider'
+  | 'propagator'
+  | 'acceptBaggage'
+  | 'sendBaggage'
+  | 'maxBaggageBytes'
+  | 'foreignCarriers'
 > {
   /** `continue` (default), `link` or `ignore` an incoming context. */
   readonly trust?: Trust | ((request: McpRequestInfo) => Trust)
@@ -62,6 +69,7 @@ const CHECKS: Record<keyof McpOptions, Check> = {
   meterProvider: hasMethod('getMeter'),
   propagator: hasMethod('inject'),
   trust: () => undefined,
+  foreignCarriers: isForeignCarriers,
   acceptBaggage: isStrings,
   sendBaggage: isStrings,
   maxBaggageBytes: () => undefined,

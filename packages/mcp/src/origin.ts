@@ -89,6 +89,7 @@ function contextIn({ telemetry }: Settings, signals: Signals, carriers: Arrival[
     const found = carrier === undefined ? first : read(carrier)
     if (found.creation !== undefined) return found
   }
+  if (!telemetry.options.foreignCarriers.includes('datadog')) return first
   const datadog = recordOf(carriers[0]?.[DATADOG_KEY])
   if (datadog === undefined) return first
   // It holds W3C fields as well, unless they were switched off there.

@@ -35,7 +35,7 @@ export function traceTool<H extends (...args: never[]) => unknown>(handler: H, m
       const arrival: Arrival = {
         facts,
         given: args.length > 1 ? args[0] : undefined,
-        carriers: carriersIn(args),
+        carriers: carriersIn(args, settings.telemetry.options.foreignCarriers.includes('strands')),
         info: {},
       }
       return beginServing(settings, signals, arrival)
@@ -58,10 +58,10 @@ function isTraced({ method, name }: RequestFacts): boolean {
 }
 
 /** `extra._meta` of SDK 1.x and `ctx.mcpReq._meta` of SDK 2.x come last; a tool without arguments has nothing before. */
-function carriersIn(args: readonly unknown[]): (Meta | undefined)[] {
+function carriersIn(args: readonly unknown[], alsoInArguments: boolean): (Meta | undefined)[] {
   const last = recordOf(args.at(-1))
   const extra = recordOf(recordOf(last?.['mcpReq'])?.['_meta']) ?? recordOf(last?.['_meta'])
-  return [extra, args.length > 1 ? recordOf(recordOf(args[0])?.['_meta']) : undefined]
+  return [extra, alsoInArguments && args.length > 1 ? recordOf(recordOf(args[0])?.['_meta']) : undefined]
 }
 
 function requireMeta(handler: unknown, meta: ToolMeta | undefined): ToolMeta {
