@@ -2,9 +2,15 @@
 export const brokerNames = ['redis', 'rabbitmq', 'kafka'] as const
 /**
  * Besides, for the tests of one adapter: `redis-8.6` has `XREADGROUP … CLAIM` (8.4) and `XADD … IDMP`, `redis-cluster` is
- * three masters; `rabbitmq-3.10` is the oldest that is claimed to work.
+ * three masters; `rabbitmq-3.10` is the oldest that is claimed to work, `rabbitmq-4.3` counts deliveries in another way and has
+ * delayed retries.
  */
-export type BrokerName = (typeof brokerNames)[number] | 'redis-8.6' | 'redis-cluster' | 'rabbitmq-3.10'
+export type BrokerName =
+  | (typeof brokerNames)[number]
+  | 'redis-8.6'
+  | 'redis-cluster'
+  | 'rabbitmq-3.10'
+  | 'rabbitmq-4.3'
 
 /** How a broker came to be: named by an environment variable, run as a container, or as a child process. */
 export type Origin = 'url' | 'container' | 'native'

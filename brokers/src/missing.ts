@@ -10,6 +10,7 @@ const nativePackages: Record<BrokerName, string> = {
   rabbitmq: 'rabbitmq-server',
   kafka: 'Kafka (KAFKA_HOME) and a Java runtime >= 17',
   'rabbitmq-3.10': "Debian 12's rabbitmq-server",
+  'rabbitmq-4.3': 'a rabbitmq-server of 4.3',
   'redis-cluster': 'redis-server',
   'redis-8.6': 'a redis-server of at least 8.6 (REDIS_8_6_SERVER)',
 }

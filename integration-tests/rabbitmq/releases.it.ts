@@ -255,22 +255,24 @@ function behaviours(release: Release | undefined): void {
   })
 }
 
-/** The oldest release that we claim, started for this file only. `undefined` where there is none, which is said. */
-async function startOldest(): Promise<Broker | undefined> {
+/** A release beside that of this run, started for this file only. `undefined` where there is none, which is said. */
+async function startRelease(name: 'rabbitmq-3.10' | 'rabbitmq-4.3'): Promise<Broker | undefined> {
   try {
-    return await startBroker('rabbitmq-3.10')
+    return await startBroker(name)
   } catch (error) {
     const { message: reason } = error as Error
-    console.log(`✖ rabbitmq-3.10: ${reason}`)
-    // Without an engine for containers there is only the one release that the distribution has.
-    if ('how' in current && current.how !== 'native') requireBrokers([{ name: 'rabbitmq-3.10', reason }])
+    console.log(`✖ ${name}: ${reason}`)
+    // Without an engine for containers there is only the one release that the distribution has. The newest is had from
+    // a suite in development, which may have moved on.
+    const isOwed = name === 'rabbitmq-3.10' && 'how' in current && current.how !== 'native'
+    if (isOwed) requireBrokers([{ name, reason }])
     return undefined
   }
 }
 
 const current = inject('brokers').rabbitmq
-const oldest = await startOldest()
-afterAll(() => oldest?.stop())
+const [oldest, newest] = await Promise.all([startRelease('rabbitmq-3.10'), startRelease('rabbitmq-4.3')])
+afterAll(() => Promise.all([oldest?.stop(), newest?.stop()]))
 
 describe.skipIf('missing' in current)('the release of this run', () => {
   behaviours('missing' in current ? undefined : current)
@@ -280,4 +282,39 @@ describe.skipIf(oldest === undefined)('the oldest release', () => {
     expect(oldest?.version).toMatch(/^3\.10\./)
   })
   behaviours(oldest)
+})
+describe.skipIf(newest === undefined)('the newest release', () => {
+  test('is RabbitMQ 4.3', () => {
+    expect(newest?.version).toMatch(/^4\.3\./)
+  })
+  behaviours(newest)
+})
+describe.skipIf(newest === undefined)('delayed retry of RabbitMQ 4.3', () => {
+  const on = stage(newest?.url)
+
+  test('rabbitmq-8, rabbitmq-33: each retry has its number, and none a wait: the backoff cannot be told from it', async () => {
+    const retried = {
+      'x-queue-type': 'quorum',
+      'x-delayed-retry-type': 'all',
+      'x-delayed-retry-min': 100,
+      'x-delayed-retry-max': 400,
+    }
+    const [queue, channel] = [await on.scratch.queue({ arguments: retried }), await on.traced()]
+    await on.put(channel, queue)
+    let deliveries = 0
+    await on.scratch.consume(channel, queue, (message) => {
+      if (++deliveries < 3) channel.nack(message)
+      else channel.ack(message)
+    })
+    const spans = await on.spans(`consume ${queue}`, 3)
+    const [first, , last] = spans
+    // The broker did hold the message back.
+    expect(seconds(last!.startTime) - seconds(first!.startTime)).toBeGreaterThanOrEqual(0.2)
+    expect(attempts(spans)).toEqual([1, 2, 3])
+    expect(outcomes(spans)).toEqual(['requeue', 'requeue', 'ack'])
+    expect(attribute(LOWER_BOUND, spans)).toEqual([undefined, undefined, undefined])
+    expect(attribute('waybill.transit.unknown', spans)).toEqual([undefined, 'redelivered', 'redelivered'])
+    for (const span of spans.slice(1)) expect(span.attributes).not.toHaveProperty('waybill.transit.time')
+    expect(on.named(`transit ${queue}`)).toHaveLength(1)
+  })
 })

@@ -24,6 +24,8 @@ interface Base {
   readonly packages: string
   readonly images: readonly Image[]
   readonly overlays?: readonly Overlay[]
+  /** A suite in development may have moved on: without its images only a few tests are left out. */
+  readonly inDevelopment?: boolean
 }
 
 /** An image with newer programs, from another suite, over the same system. */
@@ -71,6 +73,12 @@ const bases: readonly Base[] = [
     packages: `${system} rabbitmq-server`,
     images: [{ name: 'rabbitmq:3.10', changes: rabbitmq }],
   },
+  {
+    suite: 'sid', // RabbitMQ 4.3: other counters, delayed retry
+    packages: `${system} rabbitmq-server`,
+    images: [{ name: 'rabbitmq:4.3', changes: rabbitmq }],
+    inDevelopment: true,
+  },
 ]
 
 const RECIPE_LABEL = 'waybill.recipe'
@@ -101,7 +109,14 @@ export async function buildImages(prefix: string, log: Log): Promise<void> {
   }
   const kafkaHome = kafkaJars()
   // Side by side, but whatever fails, no build outlives this call.
-  const built = await Promise.allSettled(bases.map((base) => buildBase(base, kafkaHome, prefix, log)))
+  const built = await Promise.allSettled(
+    bases.map(async (base) => {
+      const building = buildBase(base, kafkaHome, prefix, log)
+      await (base.inDevelopment === true
+        ? building.catch((error: Error) => log(`${base.suite}: ${error.message}\n`))
+        : building)
+    }),
+  )
   const failed = built.find((result) => result.status === 'rejected')
   if (failed !== undefined) throw failed.reason
 }

@@ -1,4 +1,5 @@
 import { greetAmqp } from '../handshake/amqp.ts'
+import type { NativeBroker } from '../native/child.ts'
 import { nativeRabbitmq } from '../native/rabbitmq.ts'
 import type { Recipe } from './recipe.ts'
 
@@ -31,10 +32,21 @@ export const oldestRabbitmq: Recipe = {
     image: 'rabbitmq:3.10',
     files: [{ target: '/etc/rabbitmq/conf.d/90-waybill.conf', content: 'loopback_users = none\n' }],
   },
-  async native() {
-    const broker = await nativeRabbitmq()
-    if (broker.version.startsWith('3.10.')) return broker
-    await broker.stop()
-    throw new Error(`the rabbitmq-server installed is ${broker.version}, not 3.10`)
-  },
+  native: () => nativeOf('3.10'),
+}
+
+/** Debian's release in development: counters of its own on quorum queues, and delayed retries. */
+export const newestRabbitmq: Recipe = {
+  ...rabbitmq,
+  name: 'rabbitmq-4.3',
+  variable: 'AMQP_4_3_URL',
+  container: { ...rabbitmq.container, image: 'rabbitmq:4.3' },
+  native: () => nativeOf('4.3'),
+}
+
+async function nativeOf(release: string): Promise<NativeBroker> {
+  const broker = await nativeRabbitmq()
+  if (broker.version.startsWith(`${release}.`)) return broker
+  await broker.stop()
+  throw new Error(`the rabbitmq-server installed is ${broker.version}, not ${release}`)
 }

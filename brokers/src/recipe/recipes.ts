@@ -1,6 +1,6 @@
 import type { BrokerName } from '../broker.ts'
 import { kafka } from './kafka.ts'
-import { oldestRabbitmq, rabbitmq } from './rabbitmq.ts'
+import { newestRabbitmq, oldestRabbitmq, rabbitmq } from './rabbitmq.ts'
 import type { Recipe } from './recipe.ts'
 import { redisCluster } from './redis-cluster.ts'
 import { newerRedis, redis } from './redis.ts'
@@ -11,5 +11,6 @@ export const recipes: Readonly<Record<BrokerName, Recipe>> = {
   kafka,
   'redis-8.6': newerRedis,
   'rabbitmq-3.10': oldestRabbitmq,
+  'rabbitmq-4.3': newestRabbitmq,
   'redis-cluster': redisCluster,
 }
