@@ -25,8 +25,8 @@ export type Expected =
 /** One row of the table, or several: a way in which a job comes to wait, and each start of it. */
 export interface TransitCase {
   readonly title: string
-  /** Numbers of the behaviours that this row is about. */
-  readonly shows: readonly number[]
+  /** The behaviours that this row is about. */
+  readonly shows: readonly `bullmq-${number}`[]
   readonly expected: readonly Expected[]
   /** Where PostgreSQL keeps less of a job's past: there it forgets all of it when a finished job is to run again. */
   readonly expectedOnPostgres?: readonly Expected[]
@@ -75,7 +75,7 @@ const step = (
   expected: readonly Expected[] = ['known', 'redelivered'],
 ): TransitCase => ({
   title,
-  shows: [6],
+  shows: ['bullmq-6'],
   expected,
   async run(scene) {
     await (await scene.queueOf(scene.telemetry)).add('step', {})
@@ -87,7 +87,7 @@ const step = (
 export const transitCases: readonly TransitCase[] = [
   {
     title: 'plain, the worker busy elsewhere for 150 ms',
-    shows: [2],
+    shows: ['bullmq-2'],
     expected: ['known'],
     async run({ telemetry, queueOf, worker, ended }) {
       await (await queueOf(telemetry)).add('job', {})
@@ -98,7 +98,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'prioritised',
-    shows: [2],
+    shows: ['bullmq-2'],
     expected: ['known', 'known'],
     async run({ telemetry, queueOf, worker, ended }) {
       const queue = await queueOf(telemetry)
@@ -110,7 +110,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'lifo',
-    shows: [2],
+    shows: ['bullmq-2'],
     expected: ['known', 'known'],
     async run({ telemetry, queueOf, worker, ended }) {
       const queue = await queueOf(telemetry)
@@ -122,7 +122,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'addBulk, one by one at concurrency 1',
-    shows: [2, 21],
+    shows: ['bullmq-2', 'bullmq-21'],
     expected: ['known', 'known', 'known'],
     async run({ telemetry, queueOf, worker, ended }) {
       await (await queueOf(telemetry)).addBulk([1, 2, 3].map((n) => ({ name: 'job', data: { n } })))
@@ -132,7 +132,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'queue paused for 200 ms',
-    shows: [2],
+    shows: ['bullmq-2'],
     expected: ['known'],
     async run({ telemetry, queueOf, worker, ended }) {
       const queue = await queueOf(telemetry)
@@ -146,7 +146,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'worker limiter, 1 per 150 ms',
-    shows: [2],
+    shows: ['bullmq-2'],
     expected: ['known', 'known', 'known'],
     async run({ telemetry, queueOf, worker, ended }) {
       await (await queueOf(telemetry)).addBulk([1, 2, 3].map((n) => ({ name: 'job', data: { n } })))
@@ -156,7 +156,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'global concurrency 1',
-    shows: [2],
+    shows: ['bullmq-2'],
     expected: ['known', 'known'],
     async run({ telemetry, queueOf, worker, ended }) {
       const queue = await queueOf(telemetry)
@@ -168,7 +168,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'delayed by 300 ms',
-    shows: [3],
+    shows: ['bullmq-3'],
     expected: ['known'],
     async run({ telemetry, queueOf, worker, ended }) {
       await worker()
@@ -178,7 +178,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'delayed by 100 ms, fetched 200 ms after that',
-    shows: [3],
+    shows: ['bullmq-3'],
     expected: ['known'],
     async run({ telemetry, queueOf, worker, ended }) {
       await (await queueOf(telemetry)).add('job', {}, { delay: 100 })
@@ -189,7 +189,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'delayed by 5 s, promoted at once',
-    shows: [3],
+    shows: ['bullmq-3'],
     expected: ['rescheduled'],
     async run({ telemetry, queueOf, worker, ended }) {
       const job = await (await queueOf(telemetry)).add('job', {}, { delay: 5000 })
@@ -200,7 +200,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'delayed by 5 s, changed to 100 ms',
-    shows: [3],
+    shows: ['bullmq-3'],
     expected: ['rescheduled'],
     async run({ telemetry, queueOf, worker, ended }) {
       const job = await (await queueOf(telemetry)).add('job', {}, { delay: 5000 })
@@ -211,7 +211,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'delayed by 100 ms, changed to 400 ms',
-    shows: [3],
+    shows: ['bullmq-3'],
     expected: ['limit'],
     async run({ telemetry, queueOf, worker, ended }) {
       const job = await (await queueOf(telemetry)).add('job', {}, { delay: 100 })
@@ -222,7 +222,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'timestamp of the application, 60 s ago',
-    shows: [7],
+    shows: ['bullmq-7'],
     expected: ['known'],
     async run({ telemetry, queueOf, worker, ended }) {
       await (await queueOf(telemetry)).add('job', {}, { timestamp: Date.now() - 60_000 })
@@ -233,7 +233,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'timestamp of the application, in 60 s',
-    shows: [7],
+    shows: ['bullmq-7'],
     expected: ['known'],
     async run({ telemetry, queueOf, worker, ended }) {
       await (await queueOf(telemetry)).add('job', {}, { timestamp: Date.now() + 60_000 })
@@ -244,7 +244,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'timestamp 60 s ago and a delay of 1 s: due long since',
-    shows: [7],
+    shows: ['bullmq-7'],
     expected: ['known'],
     async run({ telemetry, queueOf, worker, ended }) {
       await (await queueOf(telemetry)).add('job', {}, { timestamp: Date.now() - 60_000, delay: 1000 })
@@ -255,7 +255,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'retry with a fixed backoff of 150 ms',
-    shows: [5],
+    shows: ['bullmq-5'],
     expected: ['known', 'known', 'known'],
     async run({ telemetry, queueOf, worker, ended }) {
       await (await queueOf(telemetry)).add('job', {}, { attempts: 3, backoff: 150 })
@@ -265,7 +265,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'retry with an exponential backoff of 60 ms',
-    shows: [5],
+    shows: ['bullmq-5'],
     expected: ['known', 'known', 'known'],
     async run({ telemetry, queueOf, worker, ended }) {
       const backoff = { type: 'exponential', delay: 60 }
@@ -276,7 +276,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'retry with a backoff that has jitter',
-    shows: [5],
+    shows: ['bullmq-5'],
     expected: ['known', 'known'],
     async run({ telemetry, queueOf, worker, ended }) {
       const backoff = { type: 'fixed', delay: 200, jitter: 0.5 }
@@ -287,7 +287,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'retry with a backoff of the application',
-    shows: [5],
+    shows: ['bullmq-5'],
     expected: ['known', 'known'],
     async run({ telemetry, queueOf, worker, ended }) {
       await (await queueOf(telemetry)).add('job', {}, { attempts: 2, backoff: { type: 'own' } })
@@ -297,7 +297,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'retry at once',
-    shows: [5],
+    shows: ['bullmq-5'],
     expected: ['known', 'known'],
     async run({ telemetry, queueOf, worker, ended }) {
       await (await queueOf(telemetry)).add('job', {}, { attempts: 2 })
@@ -307,7 +307,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'retry by another process',
-    shows: [5],
+    shows: ['bullmq-5'],
     expected: ['known', 'redelivered'],
     async run({ telemetry, queueOf, worker, ended, other }) {
       await (await queueOf(telemetry)).add('job', {}, { attempts: 2, backoff: 100 })
@@ -342,7 +342,7 @@ export const transitCases: readonly TransitCase[] = [
   ),
   {
     title: 'stalled, run again',
-    shows: [6, 28],
+    shows: ['bullmq-6', 'bullmq-28'],
     expected: ['redelivered'],
     async run({ scratch, telemetry, queueOf, worker, ended }) {
       await (await queueOf(telemetry)).add('job', {})
@@ -356,7 +356,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'Job.retry() of a job that failed for good',
-    shows: [6],
+    shows: ['bullmq-6'],
     expected: ['known', 'redelivered'],
     async run({ telemetry, queueOf, worker, ended }) {
       const queue = await queueOf(telemetry)
@@ -369,7 +369,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'Job.retry() of a failed job, both counters reset',
-    shows: [6],
+    shows: ['bullmq-6'],
     expected: ['known', 'redelivered'],
     expectedOnPostgres: ['known', 'limit'],
     async run({ telemetry, queueOf, worker, ended }) {
@@ -386,7 +386,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'Job.retry() of a completed job, both counters reset',
-    shows: [6],
+    shows: ['bullmq-6'],
     expected: ['known', 'limit'],
     async run({ telemetry, queueOf, worker, ended }) {
       const queue = await queueOf(telemetry)
@@ -402,7 +402,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'Queue.retryJobs()',
-    shows: [6],
+    shows: ['bullmq-6'],
     expected: ['known', 'redelivered'],
     expectedOnPostgres: ['known', 'limit'],
     async run({ telemetry, queueOf, worker, ended }) {
@@ -416,7 +416,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'flow: two leaves, then their parent',
-    shows: [8, 9],
+    shows: ['bullmq-8', 'bullmq-9'],
     expected: ['known', 'known', 'flow_parent'],
     async run({ scratch, telemetry, flowsOf, worker, ended }) {
       const queueName = scratch.name
@@ -428,7 +428,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'flow: a delayed leaf, then its delayed parent',
-    shows: [3, 8, 9],
+    shows: ['bullmq-3', 'bullmq-8', 'bullmq-9'],
     expected: ['known', 'flow_parent'],
     async run({ scratch, telemetry, flowsOf, worker, ended }) {
       const queueName = scratch.name
@@ -442,7 +442,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'job scheduler, every 120 ms',
-    shows: [4],
+    shows: ['bullmq-4'],
     expected: ['known', 'known', 'known'],
     async run({ telemetry, queueOf, worker, ended }) {
       await (await queueOf(telemetry)).upsertJobScheduler('tick', { every: 120, limit: 3 }, { name: 'tick' })
@@ -452,7 +452,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'job scheduler, by pattern each second',
-    shows: [4],
+    shows: ['bullmq-4'],
     expected: ['known'],
     async run({ scratch, telemetry, worker, ended }) {
       await scratch
@@ -464,7 +464,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'deduplicated: the winner only',
-    shows: [29],
+    shows: ['bullmq-29'],
     expected: ['known'],
     async run({ telemetry, queueOf, worker, ended }) {
       const queue = await queueOf(telemetry)
@@ -477,7 +477,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'deduplicated and replaced while delayed',
-    shows: [29],
+    shows: ['bullmq-29'],
     expected: ['known'],
     async run({ telemetry, queueOf, worker, ended }) {
       const queue = await queueOf(telemetry)
@@ -491,7 +491,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'deduplicated while active, kept for afterwards',
-    shows: [29],
+    shows: ['bullmq-29'],
     expected: ['known', 'known'],
     async run({ telemetry, queueOf, worker, ended }) {
       const queue = await queueOf(telemetry)
@@ -510,7 +510,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'a producer without our header',
-    shows: [2],
+    shows: ['bullmq-2'],
     expected: ['no_timestamp'],
     async run({ queueOf, worker, ended }) {
       await (await queueOf()).add('job', {})
@@ -520,7 +520,7 @@ export const transitCases: readonly TransitCase[] = [
   },
   {
     title: 'the same, its timestamp trusted',
-    shows: [2],
+    shows: ['bullmq-2'],
     expected: ['known'],
     async run({ scratch, queueOf, worker, ended, other }) {
       await (await queueOf()).add('job', {})
