@@ -9,6 +9,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api'
 import { resetWarnings, spanRecorder, type SpanRecorder } from '@waybill/core/testing'
+import { expect } from 'vitest'
 import { sdk } from '#otel-sdk'
 import type { HistogramValue, TestLogger } from './sdk-line.ts'
 
@@ -28,6 +29,8 @@ export interface TestTelemetry {
   /** All series so far of a metric, or of all whose names match. */
   series(name: string | RegExp): Promise<readonly Series[]>
   uninstall(): Promise<void>
+  /** The end of a test: every span that was started has ended, once. Uninstalls in any case. */
+  finish(): Promise<void>
 }
 
 /**
@@ -56,6 +59,14 @@ export function installSdk({
   propagation.setGlobalPropagator(sdk.propagator())
   trace.setGlobalTracerProvider(sdk.tracerProvider([...processors, recorder], sampled))
   metrics.setGlobalMeterProvider(meter.provider)
+  const uninstall = async (): Promise<void> => {
+    trace.disable()
+    context.disable()
+    propagation.disable()
+    metrics.disable()
+    diag.disable()
+    await meter.shutdown()
+  }
   return {
     recorder,
     warnings,
@@ -77,13 +88,11 @@ export function installSdk({
           ),
       )
     },
-    async uninstall() {
-      trace.disable()
-      context.disable()
-      propagation.disable()
-      metrics.disable()
-      diag.disable()
-      await meter.shutdown()
+    uninstall,
+    async finish() {
+      await uninstall()
+      expect(recorder.open, 'spans that never ended').toEqual([])
+      expect(recorder.spans, 'spans that ended').toHaveLength(recorder.started)
     },
   }
 }

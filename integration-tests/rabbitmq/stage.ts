@@ -46,9 +46,7 @@ export function stage(brokerUrl = url): Stage {
   })
   afterEach(async () => {
     await scratch.close()
-    expect(telemetry.recorder.open).toEqual([])
-    expect(telemetry.recorder.spans).toHaveLength(telemetry.recorder.started)
-    await telemetry.uninstall()
+    await telemetry.finish()
   })
   const trace = (channel: ConfirmChannel, options?: TelemetryOptions): ConfirmChannel => {
     const all = { ...EVERY_WAIT, ...options }
