@@ -21,6 +21,7 @@ interface Seen {
     readonly carriers: object
     readonly sampled: number
     readonly waiting: number | null
+    readonly contradicted: number
     readonly oversize: number
     readonly largestBaggageBytes: number
     readonly oldestMs: number | null
@@ -83,6 +84,22 @@ describe.skipIf(urlOf('redis') === '')('peek at Redis', () => {
     expect(out).toContain('NO-CARRIER  1 of 5 messages looked at have no traceparent')
     expect(out).toContain("VENDOR-CARRIER-MISMATCH  1 of 5 messages looked at are in Sentry's format")
     expect(out).toContain('largest baggage 9.0 kB')
+    await redis.del(stream)
+    redis.disconnect()
+  })
+
+  test('doctor-30: a message with two traces is told, and is no failure: W3C consumers follow the traceparent', async () => {
+    const redis = new Redis(urlOf('redis'))
+    const stream = `doctor-peek-${randomUUID()}`
+    await redis.xadd(stream, '*', 'traceparent', TRACEPARENT, 'sentry-trace', SENTRY)
+    const agreed = await peek(urlOf('redis'), stream)
+    expect(agreed.seen).toMatchObject({ sampled: 1, contradicted: 0, carriers: { w3c: 1 } })
+    await redis.xadd(stream, '*', 'traceparent', TRACEPARENT, 'sentry-trace', SENTRY.replaceAll('4', '5'))
+    const { code, seen } = await peek(urlOf('redis'), stream)
+    expect(code).toBe(0)
+    expect(seen).toMatchObject({ sampled: 2, contradicted: 1, carriers: { w3c: 2 } })
+    const { out } = await doctor('peek', urlOf('redis'), stream)
+    expect(out).toContain('VENDOR-CARRIER-MISMATCH  1 of 2 messages looked at carry another trace')
     await redis.del(stream)
     redis.disconnect()
   })

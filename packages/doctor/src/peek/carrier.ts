@@ -1,4 +1,10 @@
-import { parseWaybill, WAYBILL_FIELD } from '@waybill/core/adapter'
+import {
+  parseSentryTrace,
+  parseWaybill,
+  readDatadogContext,
+  recordGetter,
+  WAYBILL_FIELD,
+} from '@waybill/core/adapter'
 
 /** What carries context in one waiting message. Bodies are never looked at. */
 export interface WaitingMessage {
@@ -29,6 +35,8 @@ export interface LookSummary {
   readonly waiting: number | null
   readonly sampled: number
   readonly carriers: Readonly<Record<CarrierKind, number>>
+  /** Messages with a `traceparent` that a vendor's own context in the same message contradicts: W3C consumers follow the former. */
+  readonly contradicted: number
   /** Messages whose baggage is larger than W3C's least size to carry, or whose traceparent is over 512 characters. */
   readonly oversize: number
   readonly largestBaggageBytes: number
@@ -44,10 +52,11 @@ const MAX_TRACEPARENT = 512
 
 export function summarize(look: Look, now: number): LookSummary {
   const carriers = { w3c: 0, sentry: 0, datadog: 0, malformed: 0, missing: 0 }
-  let [oversize, largest] = [0, 0]
+  let [contradicted, oversize, largest] = [0, 0, 0]
   let oldest: number | null = null
   for (const message of look.messages) {
     carriers[kindOf(message)]++
+    if (isContradicted(fieldsOf(message))) contradicted++
     const { traceparent = '', baggage = '' } = fieldsOf(message)
     const bytes = Buffer.byteLength(baggage)
     largest = Math.max(largest, bytes)
@@ -62,6 +71,7 @@ export function summarize(look: Look, now: number): LookSummary {
     waiting,
     sampled: messages.length,
     carriers,
+    contradicted,
     oversize,
     largestBaggageBytes: largest,
     oldestMs: oldest,
@@ -80,6 +90,17 @@ export function kindOf(message: WaitingMessage): CarrierKind {
   return message.raw === undefined || message.raw === '' || isJsonObject(message.raw)
     ? 'missing'
     : 'malformed'
+}
+
+/** Where Datadog tells the lower half of a trace id only, just that can be compared. */
+function isContradicted(fields: Readonly<Record<string, string>>): boolean {
+  const { traceparent = '' } = fields
+  if (!TRACEPARENT.test(traceparent)) return false
+  const traceId = traceparent.split('-')[1]!
+  const sentry = parseSentryTrace(fields['sentry-trace'])?.traceId ?? traceId
+  const datadog = readDatadogContext(fields, recordGetter)?.traceId ?? traceId
+  const isHalf = datadog.startsWith('0'.repeat(16))
+  return sentry !== traceId || datadog.slice(isHalf ? 16 : 0) !== traceId.slice(isHalf ? 16 : 0)
 }
 
 /** BullMQ's metadata is a JSON object of text, where it is not something of a vendor. */

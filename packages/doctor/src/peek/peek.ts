@@ -50,7 +50,7 @@ function withoutPassword(text: string): string {
 }
 
 function textOf(
-  { destination, system, sampled, waiting, carriers, oversize, ...rest }: LookSummary,
+  { destination, system, sampled, waiting, carriers, contradicted, oversize, ...rest }: LookSummary,
   ink: Ink,
 ): string {
   const of = `of ${sampled} messages looked at`
@@ -68,6 +68,10 @@ function textOf(
   if (carriers.malformed > 0)
     lines.push(
       `${ink('red', 'NO-CARRIER')}  ${carriers.malformed} ${of} have a traceparent that cannot be read`,
+    )
+  if (contradicted > 0)
+    lines.push(
+      `${ink('yellow', 'VENDOR-CARRIER-MISMATCH')}  ${contradicted} ${of} carry another trace in a vendor's format beside their traceparent`,
     )
   if (oversize > 0) lines.push(`${oversize} ${of} carry more than receivers must accept`)
   if (rest.largestBaggageBytes > 0)
