@@ -158,9 +158,16 @@ export const hostileCases: readonly HostileCase[] = [
   {
     title: "Sentry's headers",
     headers: { 'sentry-trace': `${TRACE}-b7ad6b7169203331-1`, baggage: 'sentry-trace_id=x' },
+    continues: TRACE,
   },
+  { title: "Sentry's header without a span", headers: { 'sentry-trace': TRACE } },
   {
     title: "Datadog's headers",
     headers: { 'x-datadog-trace-id': '1', 'x-datadog-parent-id': '2', 'x-datadog-sampling-priority': '1' },
+    continues: '1'.padStart(32, '0'),
+  },
+  {
+    title: "Datadog's headers with numbers that are no ids",
+    headers: { 'x-datadog-trace-id': '9'.repeat(20), 'x-datadog-parent-id': '-2' },
   },
 ]

@@ -299,17 +299,20 @@ describe.each(servers)('$title', ({ url, missing, claims }) => {
       await consumers.stop()
       const other = scratch.stream()
       const twice: string[] = []
+      const takenOver = Promise.withResolvers<void>()
       const lazy = {
         streams: [other],
         claim: { ...CLAIM, heartbeat: false },
         handler: async ({ id, attempt }: ConsumedEntry) => {
           twice.push(`${id} ${attempt}`)
-          if (attempt === 1) await delay(4 * CLAIM.minIdleMs)
+          if (attempt === 1) await takenOver.promise
+          else takenOver.resolve()
         },
       }
       await consumers.start({ ...lazy, client: scratch.ioredis(), claim: false })
-      await consumers.start({ ...lazy, client: scratch.ioredis(), consumer: 'c2' })
       const id = await redis.xadd(other, '*', 'n', '1')
+      await untilCount(twice, 1)
+      await consumers.start({ ...lazy, client: scratch.ioredis(), consumer: 'c2' })
       await untilCount(twice, 2)
       expect(twice).toEqual([`${id} 1`, `${id} 2`])
       await nothingPending(other)
