@@ -93,6 +93,7 @@ export function traceHandler<R>(
     if (list === undefined) return handler(entry as never)
     const seen = keepContextFields ? list : carrier.visible(list, hidden())
     const visible = seen === list ? entry : withFields(entry, seen)
+    if (telemetry.signals() === undefined) return handler(visible as never)
     const incoming = describeEntry(telemetry, source, idOf(entry), list, { ...claimed(entry), ...delivery })
     return process(telemetry, incoming as Incoming, () => handler(visible as never))
   }

@@ -19,6 +19,7 @@ function traced(producing: Producing, client: object, original: Xadd): Xadd {
   const { telemetry } = producing
   const { keyPrefix, ...server } = connectionOf(client)
   return (...args) => {
+    if (telemetry.signals() === undefined) return original(...args)
     const call = parseXadd(args)
     if (call === undefined) {
       telemetry.log.debug('XADD with arguments that do not parse: passed through untraced')

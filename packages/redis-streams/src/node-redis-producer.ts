@@ -29,6 +29,7 @@ function traced(
   server: Parameters<Producing['outgoing']>[1],
 ): XAdd {
   return function xAdd(this: unknown, ...args) {
+    if (producing.telemetry.signals() === undefined) return method.apply(this, args)
     const [key, id, message, options, ...rest] = args
     const fields = Array.isArray(message) ? undefined : listOf(message)
     if (fields === undefined || fields.length === 0 || key === undefined) {
