@@ -7,7 +7,7 @@ import {
   type Context,
   type TextMapGetter,
 } from '@opentelemetry/api'
-import { optionsOf, recorders } from './floor.ts'
+import { measuredSpans, optionsOf, recorders } from './floor.ts'
 import type { Shape } from './shape.ts'
 
 /** An operation that has begun: what is to run in its context, and what is to be called when that is done. */
@@ -27,10 +27,9 @@ export interface ByHand {
   readonly beginHandle: <C>(carrier: C, getter: TextMapGetter<C>) => Begun
 }
 
-export function byHand({ spans, points }: Shape): ByHand {
-  const { producer, transit, process } = spans
-  if (producer === undefined || transit === undefined || process === undefined)
-    throw new Error('Ours emitted no producer, transit or process span to write by hand')
+export function byHand(shape: Shape): ByHand {
+  const { points } = shape
+  const { producer, transit, process } = measuredSpans(shape)
   const tracer = trace.getTracer('@waybill/benchmarks')
   const { onSend, onProcess } = recorders(producer, points)
   return {

@@ -19,11 +19,9 @@ type Carrier = Record<string, string>
  * the API would write it for one broker: nothing is looked up, and no transit span is tried for an unsampled message.
  * The counters that ours keep besides are left out, so that the limit is rather too low than too high.
  */
-export function openFloor({ spans, points }: Shape): Workload {
-  const { producer, transit, process } = spans
-  if (producer === undefined || transit === undefined || process === undefined) {
-    throw new Error('Ours emitted no producer, transit or process span to take as the measure of the floor')
-  }
+export function openFloor(shape: Shape): Workload {
+  const { points } = shape
+  const { producer, transit, process } = measuredSpans(shape)
   const messagesPerSpan = Math.round(process.count / producer.count)
   const tracer = trace.getTracer('@waybill/benchmarks')
   const { onSend, onProcess } = recorders(producer, points)
@@ -31,7 +29,7 @@ export function openFloor({ spans, points }: Shape): Workload {
   async function send(): Promise<Carrier> {
     const started = performance.now()
     const caller = context.active()
-    const span = tracer.startSpan(producer!.name, optionsOf(producer!), caller)
+    const span = tracer.startSpan(producer.name, optionsOf(producer), caller)
     const sending = trace.setSpan(caller, span)
     const carrier: Carrier = {}
     propagation.inject(sending, carrier)
@@ -46,7 +44,7 @@ export function openFloor({ spans, points }: Shape): Workload {
     const extracted = propagation.extract(ROOT_CONTEXT, carrier)
     const creation = trace.getSpanContext(extracted)
     if (creation !== undefined && (creation.traceFlags & TraceFlags.SAMPLED) !== 0) waited(extracted)
-    const span: Span = tracer.startSpan(process!.name, optionsOf(process!, creation), extracted)
+    const span: Span = tracer.startSpan(process.name, optionsOf(process, creation), extracted)
     await context.with(trace.setSpan(extracted, span), call)
     span.end()
     onProcess((performance.now() - started) / 1000)
@@ -54,7 +52,7 @@ export function openFloor({ spans, points }: Shape): Workload {
 
   function waited(extracted: ReturnType<typeof context.active>): void {
     const now = new Date()
-    tracer.startSpan(transit!.name, { ...optionsOf(transit!), startTime: now }, extracted).end(now)
+    tracer.startSpan(transit.name, { ...optionsOf(transit), startTime: now }, extracted).end(now)
   }
 
   return {
@@ -87,6 +85,14 @@ async function emptySend(): Promise<void> {
 
 async function emptyHandle(): Promise<void> {
   await call()
+}
+
+/** @throws if ours emitted no span of one kind, so that there is nothing to measure by */
+export function measuredSpans({ spans }: Shape): Record<'producer' | 'transit' | 'process', SpanShape> {
+  const { producer, transit, process } = spans
+  if (producer === undefined || transit === undefined || process === undefined)
+    throw new Error('Ours emitted no producer, transit or process span to take as the measure')
+  return { producer, transit, process }
 }
 
 export function optionsOf({ kind, attributes, links }: SpanShape, creation?: SpanContext) {

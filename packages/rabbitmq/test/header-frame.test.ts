@@ -1,10 +1,9 @@
 import { createRequire } from 'node:module'
-import { resetWarnings } from '@waybill/core/testing'
 import { createTelemetry, type Stamp } from '@waybill/core/adapter'
-import { diag, DiagLogLevel } from '@opentelemetry/api'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { fitFrame, frameSizeOf, tableSize } from '../src/header-frame.ts'
+import { warningsOfTest } from './warnings.ts'
 
 const telemetry = createTelemetry({
   packageName: '@waybill/rabbitmq',
@@ -20,17 +19,7 @@ const OURS = {
 }
 
 describe('headers in a frame', () => {
-  const warnings: string[] = []
-  beforeEach(() => {
-    resetWarnings()
-    warnings.length = 0
-    const ignore = (): void => undefined
-    const warn = (_namespace: string, ...parts: unknown[]): void => void warnings.push(parts.join(' '))
-    diag.setLogger({ error: warn, warn, info: ignore, debug: ignore, verbose: ignore }, DiagLogLevel.WARN)
-  })
-  afterEach(() => {
-    diag.disable()
-  })
+  const warnings = warningsOfTest()
 
   /** Names that stay of a message with so many bytes of the application's own. */
   function staying(

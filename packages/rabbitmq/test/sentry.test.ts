@@ -1,9 +1,8 @@
 import { tracingChannel } from 'node:diagnostics_channel'
-import { diag, DiagLogLevel } from '@opentelemetry/api'
 import { createTelemetry } from '@waybill/core/adapter'
-import { resetWarnings } from '@waybill/core/testing'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { isBesideSentry, shareBaggage } from '../src/sentry.ts'
+import { warningsOfTest } from './warnings.ts'
 
 const telemetry = createTelemetry({
   packageName: '@waybill/rabbitmq',
@@ -13,17 +12,7 @@ const telemetry = createTelemetry({
 })
 
 describe("rabbitmq-26: Sentry's integration", () => {
-  const warnings: string[] = []
-  beforeEach(() => {
-    resetWarnings()
-    warnings.length = 0
-    const ignore = (): void => undefined
-    const warn = (_namespace: string, ...parts: unknown[]): void => void warnings.push(parts.join(' '))
-    diag.setLogger({ error: warn, warn, info: ignore, debug: ignore, verbose: ignore }, DiagLogLevel.WARN)
-  })
-  afterEach(() => {
-    diag.disable()
-  })
+  const warnings = warningsOfTest()
 
   test('is noticed where it listens, and said once', () => {
     expect(isBesideSentry(telemetry)).toBe(false)
