@@ -14,7 +14,7 @@ import { labelOf, type Destination } from './destination.ts'
 import { safely } from './diag.ts'
 import type { Incoming } from './incoming.ts'
 import { linkable } from './links.ts'
-import { beginJudged, creationAttributes, endSpan, measure, type ProcessResult } from './process.ts'
+import { beginJudged, creationAttributes, endSpan, measure, seriesOf, type ProcessResult } from './process.ts'
 import { ATTR_BATCH_COUNT, ATTR_DELIVERY_ATTEMPT, ATTR_LINKS_OMITTED, ATTR_TRANSIT_TIME } from './semconv.ts'
 import { settle } from './settle.ts'
 import { NO_SPAN } from './spans.ts'
@@ -122,7 +122,9 @@ export function beginBatch(telemetry: Telemetry, batch: IncomingBatch): Processi
         const left = arrivals.filter((arrival) => arrival !== undefined)
         arrivals.fill(undefined)
         for (const arrival of left) recordTransit(telemetry, signals, arrival)
-        measure(telemetry, signals, batch, (performance.now() - started) / 1000, result, left.length)
+        const series = seriesOf(telemetry, signals, batch)
+        const seconds = (performance.now() - started) / 1000
+        measure(signals, 'process', series, seconds, result, left.length)
       })
     },
   }

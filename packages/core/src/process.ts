@@ -5,6 +5,7 @@ import {
   trace,
   type Attributes,
   type Context,
+  type DiagLogger,
   type HrTime,
   type Link,
   type Span,
@@ -66,10 +67,12 @@ export function beginJudged(telemetry: Telemetry, signals: Signals, judged: Judg
   const { incoming, extracted, trust } = judged
   let base = ROOT_CONTEXT
   let planned: PlannedSpan | undefined
+  let series: Attributes | undefined
   let span = NO_SPAN
   try {
     base = contextWithBaggage(trust, extracted.context, telemetry.options.acceptBaggage)
     planned = planSpan(telemetry, judged, base)
+    series = seriesOf(telemetry, signals, incoming)
   } catch (error) {
     reportFault(log, 'preparing a process span', error)
   }
@@ -98,14 +101,19 @@ export function beginJudged(telemetry: Telemetry, signals: Signals, judged: Judg
       attempt: incoming.attempt,
       destination: incoming.destination,
     })
-  return new OpenProcessing(telemetry, signals, incoming, context, span, started, startedAt)
+  return new OpenProcessing(log, signals, incoming, series, context, span, started, startedAt)
 }
 
-/** A class, and internal: of thousands of messages in flight each keeps only this much. */
+/**
+ * A class, and internal: of thousands of messages in flight each keeps only this much. What its adapter said of it, which
+ * holds on to the message and more, is not kept.
+ */
 class OpenProcessing implements Processing {
-  readonly #telemetry: Telemetry
+  readonly #log: DiagLogger
   readonly #signals: Signals
-  readonly #incoming: Incoming
+  readonly #operationType: Incoming['operationType']
+  readonly #count: number
+  readonly #series: Attributes | undefined
   readonly #started: number
   readonly #startedAt: number
   #ended = false
@@ -113,17 +121,20 @@ class OpenProcessing implements Processing {
   readonly span: Span
 
   constructor(
-    telemetry: Telemetry,
+    log: DiagLogger,
     signals: Signals,
-    incoming: Incoming,
+    { operationType, received }: Incoming,
+    series: Attributes | undefined,
     context: Context,
     span: Span,
     started: number,
     startedAt: number,
   ) {
-    this.#telemetry = telemetry
+    this.#log = log
     this.#signals = signals
-    this.#incoming = incoming
+    this.#operationType = operationType
+    this.#count = received === true ? 0 : 1
+    this.#series = series
     this.context = context
     this.span = span
     this.#started = started
@@ -137,10 +148,10 @@ class OpenProcessing implements Processing {
       const milliseconds = (result.ended ?? performance.now()) - this.#started
       const endTime = result.ended === undefined ? undefined : hrTime(this.#startedAt + milliseconds)
       endSpan(this.span, result, endTime)
-      const count = this.#incoming.received === true ? 0 : 1
-      measure(this.#telemetry, this.#signals, this.#incoming, milliseconds / 1000, result, count)
+      if (this.#series !== undefined)
+        measure(this.#signals, this.#operationType, this.#series, milliseconds / 1000, result, this.#count)
     } catch (error) {
-      reportFault(this.#telemetry.log, 'ending a process span', error)
+      reportFault(this.#log, 'ending a process span', error)
     }
   }
 }
@@ -246,23 +257,30 @@ function hrTime(ms: number): HrTime {
   return [Math.trunc(ms / 1000), Math.trunc((ms % 1000) * 1e6)]
 }
 
-/** Counts one delivery and the time spent on it. */
-export function measure(
+/** The attributes of the metric points that tell of these deliveries. */
+export function seriesOf(
   telemetry: Telemetry,
   signals: Signals,
-  incoming: Omit<Incoming, 'carrier' | 'getter' | 'times'>,
+  { operation, destination, group }: Pick<Incoming, 'operation' | 'destination' | 'group'>,
+): Attributes {
+  return seriesAttributes(telemetry, signals, operation, destination, group)
+}
+
+/** Counts deliveries and the time spent on them. */
+export function measure(
+  { instruments }: Signals,
+  operationType: Incoming['operationType'],
+  series: Attributes,
   seconds: number,
   ending: Ending & Pick<ProcessResult, 'outcome'>,
-  count = 1,
+  count: number,
 ): void {
-  const { operation, destination, group } = incoming
-  const series = seriesAttributes(telemetry, signals, operation, destination, group)
   const attributes = withFailure(series, ending)
-  if (incoming.operationType === 'receive') signals.instruments.operationDuration.record(seconds, attributes)
-  else signals.instruments.processDuration.record(seconds, attributes)
+  if (operationType === 'receive') instruments.operationDuration.record(seconds, attributes)
+  else instruments.processDuration.record(seconds, attributes)
   if (count === 0) return
   // Each outcome is a series of its own here; how long handlers take is asked of all of them together.
   const { outcome } = ending
   const counted = outcome === undefined ? attributes : seriesWith(attributes, ATTR_DELIVERY_OUTCOME, outcome)
-  signals.instruments.consumed.add(count, counted)
+  instruments.consumed.add(count, counted)
 }

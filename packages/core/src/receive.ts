@@ -4,7 +4,7 @@ import type { IncomingBatch } from './batch.ts'
 import { labelOf } from './destination.ts'
 import { safely } from './diag.ts'
 import { linkable } from './links.ts'
-import { creationAttributes, measure } from './process.ts'
+import { creationAttributes, measure, seriesOf } from './process.ts'
 import { ATTR_BATCH_COUNT, ATTR_LINKS_OMITTED } from './semconv.ts'
 import type { Telemetry } from './telemetry.ts'
 
@@ -42,6 +42,6 @@ export function recordReceive(telemetry: Telemetry, batch: IncomingBatch, since:
         ROOT_CONTEXT,
       )
       .end(new Date(end))
-    measure(telemetry, signals, received, seconds, {}, 0)
+    measure(signals, 'receive', seriesOf(telemetry, signals, batch), seconds, {}, 0)
   })
 }

@@ -17,7 +17,7 @@ import { ATTR_BATCH_COUNT, ATTR_CONVERSATION_ID, ATTR_MESSAGE_ID, ATTR_OPERATION
 import { reportSend } from './sends.ts'
 import { settle } from './settle.ts'
 import { NO_SPAN } from './spans.ts'
-import { Stamping, type SendCall } from './stamping.ts'
+import { StampedCall, type SendCall } from './stamping.ts'
 import type { Signals, Telemetry } from './telemetry.ts'
 
 /** What an adapter says about one send. */
@@ -95,45 +95,32 @@ export function beginSend(telemetry: Telemetry, outgoing: Outgoing): Sending | u
   return new OpenSending(telemetry, signals, outgoing, { caller, context, span, sent }, started)
 }
 
-/** A class, and internal: of thousands of sends under way each keeps only this much. */
-class OpenSending implements Sending {
-  readonly #telemetry: Telemetry
-  readonly #signals: Signals
-  readonly #outgoing: Outgoing
-  readonly #call: SendCall
+class OpenSending extends StampedCall implements Sending {
   readonly #started: number
-  #stamping: Stamping | undefined
   #ended = false
 
   constructor(telemetry: Telemetry, signals: Signals, outgoing: Outgoing, call: SendCall, started: number) {
-    this.#telemetry = telemetry
-    this.#signals = signals
-    this.#outgoing = outgoing
-    this.#call = call
+    super(telemetry, signals, outgoing, call)
     this.#started = started
   }
 
   get context(): Context {
-    return this.#call.context
-  }
-
-  stamp<C>(carrier?: C, getter?: TextMapGetter<C>, message?: OutgoingMessage): Stamp {
-    this.#stamping ??= new Stamping(this.#telemetry, this.#signals, this.#outgoing, this.#call)
-    return this.#stamping.stamp(carrier, getter, message)
+    return this.call.context
   }
 
   end(result: SendResult = {}): void {
     if (this.#ended) return
     this.#ended = true
+    const { telemetry, signals, outgoing, call } = this
     try {
       const seconds = (performance.now() - this.#started) / 1000
-      const { count = 1, createSpans } = this.#outgoing
+      const { count = 1, createSpans } = outgoing
       const more = (result.count ?? count) - count
       if (more > 0 && createSpans !== true)
-        reportSend(this.#call.caller, more, this.#call.span.spanContext(), this.#telemetry.log)
-      finish(this.#telemetry, this.#signals, this.#outgoing, this.#call.span, result, seconds)
+        reportSend(call.caller, more, call.span.spanContext(), telemetry.log)
+      finish(telemetry, signals, outgoing, call.span, result, seconds)
     } catch (error) {
-      reportFault(this.#telemetry.log, 'ending a send span', error)
+      reportFault(telemetry.log, 'ending a send span', error)
     }
   }
 }

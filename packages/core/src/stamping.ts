@@ -36,40 +36,41 @@ export interface SendCall {
   readonly sent: number
 }
 
-/** Decides what is written into each message of one call, and links what the messages carried before. */
-export class Stamping {
-  readonly #telemetry: Telemetry
-  readonly #signals: Signals
-  readonly #outgoing: Outgoing
-  readonly #call: SendCall
-  readonly #journey: Journey | undefined
+/**
+ * A call of which core decides what is written into each message, and which links what the messages carried before. What is
+ * kept is little, and in one object: thousands of sends may be under way.
+ */
+export class StampedCall {
+  protected readonly telemetry: Telemetry
+  protected readonly signals: Signals
+  protected readonly outgoing: Outgoing
+  protected readonly call: SendCall
   #links = 0
   #omitted = 0
   #shared: Stamp | undefined
 
   constructor(telemetry: Telemetry, signals: Signals, outgoing: Outgoing, call: SendCall) {
-    this.#telemetry = telemetry
-    this.#signals = signals
-    this.#outgoing = outgoing
-    this.#call = call
-    this.#journey = journeyOf(call.caller)
+    this.telemetry = telemetry
+    this.signals = signals
+    this.outgoing = outgoing
+    this.call = call
   }
 
   /** See `Sending.stamp`. */
   stamp<C>(carrier?: C, getter?: TextMapGetter<C>, message: OutgoingMessage = NOTHING_SPECIAL): Stamp {
-    if (this.#outgoing.inject === false) return NOTHING_BUT_OLD_TIMES
+    if (this.outgoing.inject === false) return NOTHING_BUT_OLD_TIMES
     const { forwards } = message
-    const { propagator } = this.#signals
+    const { propagator } = this.signals
     const before: SpanContext[] = forwards?.failed === undefined ? [] : [forwards.failed]
     const creation =
       carrier === undefined || carrier === null || getter === undefined
         ? undefined
-        : safely(this.#telemetry.log, 'reading the headers of an outgoing message', undefined, () =>
+        : safely(this.telemetry.log, 'reading the headers of an outgoing message', undefined, () =>
             readContext(carrier, getter, propagator),
           )
     if (creation !== undefined) {
-      const copied = forwards !== undefined || isSame(creation, this.#journey?.creation)
-      if (!copied && this.#telemetry.options.existingContext === 'keep') {
+      const copied = forwards !== undefined || isSame(creation, this.#journey()?.creation)
+      if (!copied && this.telemetry.options.existingContext === 'keep') {
         this.#link(creation)
         return { fields: { [WAYBILL_FIELD]: this.#waybillOf(message) }, replaces: ONLY_WAYBILL }
       }
@@ -81,48 +82,52 @@ export class Stamping {
 
   /** A stamp of the current context, `before` being the contexts that the message comes from. */
   #currentStamp(message: OutgoingMessage, before: readonly SpanContext[]): Stamp {
-    const created = this.#outgoing.createSpans === true ? this.#createSpan(message, before) : NO_SPAN
+    const created = this.outgoing.createSpans === true ? this.#createSpan(message, before) : NO_SPAN
     if (created === NO_SPAN) {
       for (const context of before) this.#link(context)
       return this.#sharedStamp(message)
     }
     this.#link(created.spanContext())
-    reportSend(this.#call.caller, 1, created.spanContext(), this.#telemetry.log)
-    return this.#stampOf(trace.setSpan(this.#call.caller, created), message)
+    reportSend(this.call.caller, 1, created.spanContext(), this.telemetry.log)
+    return this.#stampOf(trace.setSpan(this.call.caller, created), message)
   }
 
   /** The messages of a call share one stamp, as far as they say nothing of their own. */
   #sharedStamp(message: OutgoingMessage): Stamp {
-    const shared = (this.#shared ??= this.#stampOf(this.#call.context, NOTHING_SPECIAL))
+    const shared = (this.#shared ??= this.#stampOf(this.call.context, NOTHING_SPECIAL))
     if (message.op === undefined && message.forwards === undefined) return shared
     return { ...shared, fields: { ...shared.fields, [WAYBILL_FIELD]: this.#waybillOf(message) } }
   }
 
   #stampOf(source: Context, message: OutgoingMessage): Stamp {
-    const { options, log } = this.#telemetry
+    const { options, log } = this.telemetry
     const limits = { allow: options.sendBaggage, maxBytes: options.maxBaggageBytes }
-    const fields = inject(source, this.#signals.propagator, limits, log)
+    const fields = inject(source, this.signals.propagator, limits, log)
     fields[WAYBILL_FIELD] = this.#waybillOf(message)
     return { fields, replaces: namesIn(fields) }
   }
 
-  #waybillOf({ op = this.#outgoing.op, forwards }: OutgoingMessage): string {
-    const { sent } = this.#call
-    const origin = forwards?.origin ?? this.#journey?.origin ?? sent
-    return formatWaybill({ sent, origin, op, fanOut: this.#outgoing.fanOut })
+  #waybillOf({ op = this.outgoing.op, forwards }: OutgoingMessage): string {
+    const { sent } = this.call
+    const origin = forwards?.origin ?? this.#journey()?.origin ?? sent
+    return formatWaybill({ sent, origin, op, fanOut: this.outgoing.fanOut })
+  }
+
+  #journey(): Journey | undefined {
+    return journeyOf(this.call.caller)
   }
 
   #link(context: SpanContext): void {
-    const { span } = this.#call
-    if (this.#links < this.#telemetry.options.maxLinks) {
+    const { span } = this.call
+    if (this.#links < this.telemetry.options.maxLinks) {
       this.#links++
       span.addLink({ context })
     } else span.setAttribute(ATTR_LINKS_OMITTED, ++this.#omitted)
   }
 
   #createSpan(message: OutgoingMessage, before: readonly SpanContext[]): Span {
-    return safely(this.#telemetry.log, 'starting a create span', NO_SPAN, () =>
-      createSpan(this.#telemetry, this.#signals, this.#outgoing, message, before, this.#call.caller),
+    return safely(this.telemetry.log, 'starting a create span', NO_SPAN, () =>
+      createSpan(this.telemetry, this.signals, this.outgoing, message, before, this.call.caller),
     )
   }
 }

@@ -102,7 +102,7 @@ function patchConsume(
         beginProcess(telemetry, incomingOf(message, 'consume', String(queue), server)),
       )
       if (processing === undefined) return handler(message)
-      const done = isSettled ? undefined : deliveries.open(message.fields, processing)
+      const delivery = isSettled ? undefined : deliveries.open(message.fields, processing)
       let isReturned = false
       const run = (): unknown => {
         const result = contextApi.with(processing.context, handler, undefined, message)
@@ -110,8 +110,8 @@ function patchConsume(
         return result
       }
       return settle(run, (failure) => {
-        if (done === undefined) processing.end({ failure })
-        else done(failure, failure && outcomeOfFailure(channel, isReturned))
+        if (delivery === undefined) processing.end({ failure })
+        else deliveries.handled(delivery, failure, failure && outcomeOfFailure(channel, isReturned))
       })
     }
     return consume(queue, traced, options, ...rest)

@@ -3,7 +3,7 @@ import { OpenTags } from './open-tags.ts'
 import type { DeliveryFields } from './types.ts'
 
 /** What has happened to one delivery; its span ends when the message is settled and the handler is done. */
-interface Delivery {
+export interface Delivery {
   readonly fields: DeliveryFields
   /** Absent for a fetched message that nobody handles in a span. */
   processing: Processing | undefined
@@ -12,8 +12,8 @@ interface Delivery {
   outcome: Outcome | undefined
 }
 
-/** To be told how the handler ended; the outcome, if its failure decides what becomes of the message. */
-export type Handled = (failure: Failure | undefined, outcome?: Outcome) => void
+/** To be told how the handler ended. */
+export type Handled = (failure: Failure | undefined) => void
 
 /** A fetched message: whoever handles it may do so in a span that learns how the message is settled. */
 export interface FetchedDelivery {
@@ -22,8 +22,10 @@ export interface FetchedDelivery {
 
 /** The deliveries of one channel that are not settled yet, by delivery tag: tags start again on every channel. */
 export interface OpenDeliveries {
-  /** Registers a delivery; the result is to be told how its handler ended. */
-  open(fields: DeliveryFields, processing: Processing): Handled
+  /** Registers a delivery, to be given back when its handler is done. */
+  open(fields: DeliveryFields, processing: Processing): Delivery
+  /** The handler is done. @param outcome given if its failure decides what becomes of the message */
+  handled(delivery: Delivery, failure: Failure | undefined, outcome?: Outcome): void
   /** Registers a message that was fetched and that may be handled later, or never. */
   fetch(fields: DeliveryFields): FetchedDelivery
   /** The application settled this one message. */
@@ -56,7 +58,7 @@ export function openDeliveries(): OpenDeliveries {
     if (delivery.isHandled) end(delivery)
   }
 
-  function handled(delivery: Delivery, failure: Failure | undefined, outcome: Outcome | undefined): void {
+  function handled(delivery: Delivery, failure: Failure | undefined, outcome?: Outcome): void {
     delivery.isHandled = true
     delivery.failure = failure
     if (delivery.outcome !== undefined) end(delivery)
@@ -64,12 +66,8 @@ export function openDeliveries(): OpenDeliveries {
   }
 
   return {
-    open(fields, processing) {
-      const delivery = register(fields, processing)
-      return (failure, outcome) => {
-        handled(delivery, failure, outcome)
-      }
-    },
+    open: register,
+    handled,
     fetch(fields) {
       const delivery = register(fields, undefined)
       return {
@@ -79,7 +77,7 @@ export function openDeliveries(): OpenDeliveries {
           delivery.processing = processing
           delivery.isHandled = false
           return (failure) => {
-            if (delivery.processing === processing) handled(delivery, failure, undefined)
+            if (delivery.processing === processing) handled(delivery, failure)
             else processing.end({ failure })
           }
         },

@@ -40,3 +40,18 @@ test('all direct replies go by one name', () => {
 test('arguments of a wrong type are for the client to judge', () => {
   expect(publishedTo(undefined as never, 7 as never)).toEqual({ name: 'amq.default' })
 })
+
+test('the last way into a queue is remembered, and no other', () => {
+  const first = consumedFrom('orders', 'paid', 'billing')
+  expect(consumedFrom('orders', 'paid', 'billing')).toBe(first)
+  expect(consumedFrom('orders', 'refunded', 'billing')).toEqual({ name: 'orders:refunded:billing' })
+  expect(consumedFrom('orders', 'paid', 'archive')).toEqual({ name: 'orders:paid:archive' })
+  expect(publishedTo('orders', 'paid')).toEqual({ name: 'orders:paid' })
+  expect(publishedTo('returns', 'paid')).toEqual({ name: 'returns:paid' })
+})
+
+test('more routing keys than are remembered: each has its own destination', () => {
+  for (const round of [1, 2])
+    for (let i = 0; i < 2500; i++)
+      expect(publishedTo('orders', `key-${i}`), `round ${round}`).toEqual({ name: `orders:key-${i}` })
+})

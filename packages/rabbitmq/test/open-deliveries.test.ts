@@ -33,9 +33,9 @@ test('a delivery ends when it is settled and handled, in either order', () => {
   const first = deliveries.open(fields(1), processing(1))
   const second = deliveries.open(fields(2), processing(2))
   deliveries.settle(fields(1), 'ack')
-  second(undefined)
+  deliveries.handled(second, undefined)
   expect(ended).toEqual([])
-  first({ error: 'late' })
+  deliveries.handled(first, { error: 'late' })
   deliveries.settle(fields(2), 'nack')
   expect(ended).toEqual([
     [1, { failure: { error: 'late' }, outcome: 'ack' }],
@@ -46,7 +46,7 @@ test('a delivery ends when it is settled and handled, in either order', () => {
 test('what is settled twice, or by a stranger, ends nothing more', () => {
   const { ended, processing } = recording()
   const deliveries = openDeliveries()
-  deliveries.open(fields(1), processing(1))(undefined)
+  deliveries.handled(deliveries.open(fields(1), processing(1)), undefined)
   deliveries.settle(fields(1), 'ack')
   deliveries.settle(fields(1), 'nack')
   deliveries.settleAll('channel_closed')
@@ -64,7 +64,7 @@ test.each([
   for (const method of ['settle', 'settleUpTo'] as const) {
     const { ended, processing } = recording()
     const deliveries = openDeliveries()
-    deliveries.open(fields(1), processing(1))(undefined)
+    deliveries.handled(deliveries.open(fields(1), processing(1)), undefined)
     deliveries[method](settled, 'ack')
     expect(ended).toHaveLength(ends ? 1 : 0)
   }
@@ -123,7 +123,8 @@ test('settling costs the same however many are in flight', () => {
   const cost = (inFlight: number): number => {
     const { processing } = recording()
     const deliveries = openDeliveries()
-    for (let tag = 1; tag <= inFlight; tag++) deliveries.open(fields(tag), processing(tag))(undefined)
+    for (let tag = 1; tag <= inFlight; tag++)
+      deliveries.handled(deliveries.open(fields(tag), processing(tag)), undefined)
     const started = performance.now()
     // Newest first: the order that a search from the oldest pays for.
     for (let tag = inFlight; tag > inFlight - 1000; tag--) deliveries.settle(fields(tag), 'ack')
