@@ -3,8 +3,8 @@ import { brokers, type BenchedBroker } from './job.ts'
 
 export const USAGE = `npm run bench -- [options]
 
-  --quick         3 rounds of small samples, under 4 minutes for all brokers; for a first look
-  --rounds N      number of rounds (default 9, with --quick 3)
+  --quick         2 rounds of small samples, under 4 minutes for all brokers; for a first look
+  --rounds N      number of rounds (default 9, with --quick 2)
   --broker NAME   only this one, may be repeated: ${brokers.join(', ')}
   --by-hand       measure the same telemetry written by hand around each client as well
   --json FILE     write the rows to FILE as well`
@@ -32,7 +32,7 @@ export function parseArguments(args: readonly string[]): Settings {
       json: { type: 'string' },
     },
   })
-  const rounds = Number(values.rounds ?? (values.quick ? 3 : 9))
+  const rounds = Number(values.rounds ?? (values.quick ? 2 : 9))
   if (!Number.isSafeInteger(rounds) || rounds < 1)
     throw new Error(`--rounds has to be a whole number from 1, not ${values.rounds}`)
   const unknown = values.broker?.find((name) => !(brokers as readonly string[]).includes(name))

@@ -42,8 +42,9 @@ export interface Counts {
 export const FLOOR_WARM_UP = 30_000
 
 /**
- * The four workloads, sized so that the measured part of a sample takes about half a second of CPU and more. The warm-up
- * is long: after 2,000 jobs instead of 12,000, ours and the peer of BullMQ seemed to add half as much again.
+ * The four workloads, sized so that the measured part of a full sample takes two seconds of CPU and more. Its warm-up is
+ * long, for compilation goes on for tens of thousands of messages: the more code a variant has, the longer. A quick sample
+ * is measured while that is still going on.
  */
 export const workloads: Readonly<Record<BenchedBroker, WorkloadFacts>> = {
   bullmq: {
@@ -51,31 +52,31 @@ export const workloads: Readonly<Record<BenchedBroker, WorkloadFacts>> = {
     description: 'add(), 50 at a time, then a worker with concurrency 50',
     peer: 'bullmq-otel 2.0.1',
     server: 'redis',
-    quick: { warmUp: 8_000, messages: 6_000 },
-    full: { warmUp: 20_000, messages: 20_000 },
+    quick: { warmUp: 4_000, messages: 4_000 },
+    full: { warmUp: 40_000, messages: 16_000 },
   },
   rabbitmq: {
     title: 'RabbitMQ (amqplib)',
     description: 'publish, deliver, ack; transient messages, prefetch 500',
     peer: 'instrumentation-amqplib 0.71.0',
     server: 'rabbitmq',
-    quick: { warmUp: 10_000, messages: 25_000 },
-    full: { warmUp: 20_000, messages: 80_000 },
+    quick: { warmUp: 10_000, messages: 12_000 },
+    full: { warmUp: 40_000, messages: 50_000 },
   },
   kafka: {
     title: 'Kafka (kafkajs)',
     description: 'sends of 100 messages, then eachMessage',
     peer: 'instrumentation-kafkajs 0.33.0',
     server: 'kafka',
-    quick: { warmUp: 10_000, messages: 25_000 },
-    full: { warmUp: 20_000, messages: 80_000 },
+    quick: { warmUp: 10_000, messages: 12_000 },
+    full: { warmUp: 40_000, messages: 50_000 },
   },
   'redis-streams': {
     title: 'Redis streams (ioredis)',
     description: '100 XADD in flight, XREADGROUP COUNT 100, one XACK for each batch',
     peer: undefined,
     server: 'redis',
-    quick: { warmUp: 10_000, messages: 40_000 },
-    full: { warmUp: 20_000, messages: 100_000 },
+    quick: { warmUp: 10_000, messages: 15_000 },
+    full: { warmUp: 60_000, messages: 60_000 },
   },
 }

@@ -19,7 +19,7 @@ describe('parseArguments', () => {
     ])
     expect(settings).toEqual({
       brokers: ['kafka'],
-      rounds: 3,
+      rounds: 2,
       size: 'quick',
       byHand: true,
       json: 'rows.json',

@@ -22,9 +22,14 @@ const HEADERS_SINCE = 3
 export function identify(client: object, side: 'producer' | 'consumer', log: DiagLogger): Identity {
   const identity: Identity = { clientId: undefined, group: undefined, server: {}, headers: true }
   const listen = listener(client, log)
+  let last: unknown
   listen(`${side}.network.request`, ({ clientId, broker, apiName, apiVersion }) => {
     if (typeof clientId === 'string') identity.clientId = clientId
-    if (apiName === 'Produce' || apiName === 'Fetch') identity.server = serverOf(broker)
+    // Told of with every request, and nearly always the same one.
+    if ((apiName === 'Produce' || apiName === 'Fetch') && broker !== last) {
+      last = broker
+      identity.server = serverOf(broker)
+    }
     if (apiName === 'Produce' && typeof apiVersion === 'number')
       identity.headers = apiVersion >= HEADERS_SINCE
   })

@@ -69,7 +69,7 @@ export function createConsumer<V = string>(options: ConsumerOptions<V>): Consume
   const ending = new AbortController()
   const givenUp = new AbortController()
   const acknowledgements = createAcknowledgements(membership)
-  const hidden = contextFieldsOf(telemetry)
+  const hidden = contextFieldsOf()
   const inHand = createEntriesInHand(
     membership,
     {
@@ -79,7 +79,8 @@ export function createConsumer<V = string>(options: ConsumerOptions<V>): Consume
       ackEach: options.ackMode === 'each',
       retries: claim !== undefined,
       signal: givenUp.signal,
-      visible: (fields) => (options.keepContextFields === true ? fields : carrier.visible(fields, hidden())),
+      visible: (fields) =>
+        options.keepContextFields === true ? fields : carrier.visible(fields, hidden(telemetry.signals())),
     },
     acknowledgements,
     createDeadLetters(membership, deadLetter, template),

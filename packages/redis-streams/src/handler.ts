@@ -4,7 +4,7 @@ import {
   WAYBILL_FIELD,
   WaybillTypeError,
   type Incoming,
-  type Telemetry,
+  type Signals,
   type TelemetryOptions,
 } from '@waybill/core/adapter'
 import { carrierOf, checkCarrier, type CarrierOption } from './carrier.ts'
@@ -85,15 +85,16 @@ export function traceHandler<R>(
     consumer,
     carrier,
   }
-  const hidden = contextFieldsOf(telemetry)
+  const hidden = contextFieldsOf()
 
   return (entry, delivery) => {
     const list = listOf(fieldsOf(entry))
     // Deleted or trimmed while it was pending: there is nothing to trace, and the handler decides as it always did.
     if (list === undefined) return handler(entry as never)
-    const seen = keepContextFields ? list : carrier.visible(list, hidden())
+    const signals = telemetry.signals()
+    const seen = keepContextFields ? list : carrier.visible(list, hidden(signals))
     const visible = seen === list ? entry : withFields(entry, seen)
-    if (telemetry.signals() === undefined) return handler(visible as never)
+    if (signals === undefined) return handler(visible as never)
     const incoming = describeEntry(telemetry, source, idOf(entry), list, { ...claimed(entry), ...delivery })
     return process(telemetry, incoming as Incoming, () => handler(visible as never))
   }
@@ -102,13 +103,13 @@ export function traceHandler<R>(
 const W3C_AND_OURS: ReadonlySet<string> = new Set(['traceparent', 'tracestate', 'baggage', WAYBILL_FIELD])
 
 /** The lower-case names under which context may lie. Known once an SDK is there; until then W3C's and ours. */
-export function contextFieldsOf(telemetry: Telemetry): () => ReadonlySet<string> {
+export function contextFieldsOf(): (signals: Signals | undefined) => ReadonlySet<string> {
   let names: ReadonlySet<string> | undefined
-  return () => {
+  return (signals) => {
     if (names !== undefined) return names
-    const propagator = telemetry.signals()?.propagator
-    if (propagator === undefined) return W3C_AND_OURS
-    return (names = new Set([...W3C_AND_OURS, ...propagator.fields().map((name) => name.toLowerCase())]))
+    if (signals === undefined) return W3C_AND_OURS
+    const written = signals.propagator.fields().map((name) => name.toLowerCase())
+    return (names = new Set([...W3C_AND_OURS, ...written]))
   }
 }
 
