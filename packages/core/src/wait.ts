@@ -1,4 +1,4 @@
-import { SpanKind, trace, TraceFlags, type Span, type SpanContext } from '@opentelemetry/api'
+import { SpanKind, TraceFlags, type Span } from '@opentelemetry/api'
 import type { Arrival } from './arrival.ts'
 import { seriesAttributes, spanAttributes } from './attributes.ts'
 import { labelOf } from './destination.ts'
@@ -31,7 +31,7 @@ export function recordTransit(telemetry: Telemetry, signals: Signals, arrival: A
   try {
     measureTransit(telemetry, signals, arrival, transit)
     if (transit.kind === 'known' && hasSpan(telemetry, arrival, transit))
-      transitSpan(telemetry, signals, arrival, arrival.extracted.creation!, transit)
+      transitSpan(telemetry, signals, arrival, transit)
   } catch (error) {
     reportFault(telemetry.log, 'recording transit', error)
   }
@@ -82,7 +82,6 @@ function transitSpan(
   telemetry: Telemetry,
   signals: Signals,
   { incoming, extracted }: Arrival,
-  creation: SpanContext,
   transit: KnownTransit,
 ): void {
   const attributes = spanAttributes(telemetry, 'transit', incoming.destination)
@@ -98,7 +97,7 @@ function transitSpan(
     .startSpan(
       `transit ${labelOf(incoming.destination)}`,
       { kind: SpanKind.INTERNAL, attributes, startTime: new Date(transit.from) },
-      trace.setSpanContext(extracted.context, creation),
+      extracted.context,
     )
     .end(new Date(transit.to))
 }
