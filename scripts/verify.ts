@@ -1,4 +1,4 @@
-// `npm test` after the preparations: every check, then the tests, then one line of numbers.
+// `npm test` after the preparations: every check, then the tests, then what failed and one line of numbers.
 // usage: verify.ts [arguments for vitest: then only the tests run]
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,7 +7,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { interruptCommands, run } from './command.ts'
 import { step } from './step.mjs'
-import { countTests, summaryLine } from './test-counts.ts'
+import { countTests, failureLines, summaryLine } from './test-counts.ts'
 import { root } from './toolchain.mjs'
 
 interface Check {
@@ -46,7 +46,8 @@ if (vitestArguments.length === 0) {
   for (const check of checks) await perform(check)
 }
 if (interrupted === undefined) {
-  const { counts, exitCode } = await runVitest(vitestArguments)
+  const { counts, failures, exitCode } = await runVitest(vitestArguments)
+  for (const line of failures) console.log(line)
   if (failed.length > 0) console.log(`✖ Checks failed: ${failed.join(', ')}`)
   if (interrupted === undefined) console.log(summaryLine(counts))
   process.exitCode = failed.length > 0 ? 1 : exitCode
@@ -82,10 +83,8 @@ async function runVitest(args: readonly string[]) {
     })
     const [code] = (await once(vitest, 'exit')) as [number | null]
     const exitCode = code ?? 1
-    return {
-      counts: countTests(fs.existsSync(report) ? fs.readFileSync(report, 'utf8') : '', exitCode),
-      exitCode,
-    }
+    const json = fs.existsSync(report) ? fs.readFileSync(report, 'utf8') : ''
+    return { counts: countTests(json, exitCode), failures: failureLines(json), exitCode }
   } finally {
     fs.rmSync(folder, { recursive: true, force: true })
   }

@@ -1,5 +1,7 @@
+import path from 'node:path'
 import { expect, test } from 'vitest'
-import { countTests, summaryLine } from '../test-counts.ts'
+import { countTests, failureLines, summaryLine } from '../test-counts.ts'
+import { root } from '../toolchain.mjs'
 
 const report = (overrides: object = {}) =>
   JSON.stringify({
@@ -29,6 +31,43 @@ test('a run that failed never has 0 failed', () => {
   expect(countTests(report(), 1)).toEqual({ passed: 7, failed: 1, skipped: 0 })
   expect(countTests('', 1)).toEqual({ passed: 0, failed: 1, skipped: 0 })
   expect(countTests(report(), 0).failed).toBe(0)
+})
+
+test('each failure names its file and test, with the start of its message', () => {
+  const assertionResults = [
+    {
+      status: 'failed',
+      fullName: 'suite one',
+      failureMessages: ['\u001B[31mError: no\u001B[39m\n  at b.ts:1:2'],
+    },
+    { status: 'passed', fullName: 'suite two', failureMessages: [] },
+  ]
+  const testResults = [
+    {
+      name: path.join(root, 'a.test.ts'),
+      status: 'failed',
+      message: 'Cannot find module',
+      assertionResults: [],
+    },
+    { name: path.join(root, 'b.test.ts'), status: 'failed', message: '', assertionResults },
+    { name: path.join(root, 'c.test.ts'), status: 'passed', message: '', assertionResults: [] },
+  ]
+  expect(failureLines(report({ testResults }))).toEqual([
+    '✖ a.test.ts: cannot be loaded\n    Cannot find module',
+    '✖ b.test.ts: suite one\n    Error: no\n      at b.ts:1:2',
+  ])
+  expect(failureLines('')).toEqual(['✖ vitest wrote no report: see its output above'])
+})
+
+test('a long message is cut', () => {
+  const failureMessages = [Array.from({ length: 99 }, (_, index) => `line ${index}`).join('\n')]
+  const assertionResults = [{ status: 'failed', fullName: 'long', failureMessages }]
+  const [lines] = failureLines(
+    report({
+      testResults: [{ name: path.join(root, 'a.test.ts'), status: 'failed', message: '', assertionResults }],
+    }),
+  )
+  expect(lines?.split('\n')).toHaveLength(16)
 })
 
 test('the line', () => {
