@@ -7,7 +7,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { interruptCommands, run } from './command.ts'
 import { step } from './step.mjs'
-import { countTests, failureLines, summaryLine } from './test-counts.ts'
+import { countTests, failureLines, summaryLine } from './test-report.ts'
 import { root } from './toolchain.mjs'
 
 interface Check {

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { countTests, failureLines, summaryLine } from '../test-counts.ts'
+import { countTests, failureLines, summaryLine } from '../test-report.ts'
 import { root } from '../toolchain.mjs'
 
 const report = (overrides: object = {}) =>
@@ -38,7 +38,9 @@ test('each failure names its file and test, with the start of its message', () =
     {
       status: 'failed',
       fullName: 'suite one',
-      failureMessages: ['\u001B[31mError: no\u001B[39m\n  at b.ts:1:2'],
+      failureMessages: [
+        '\u001B[31mError: no\u001B[39m\n  at b.ts:1:2\n  at f (/a/node_modules/v/run.js:1:2)',
+      ],
     },
     { status: 'passed', fullName: 'suite two', failureMessages: [] },
   ]
