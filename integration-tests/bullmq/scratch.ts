@@ -52,9 +52,9 @@ export function bullmqScratch(backend: Backend | string): BullmqScratch {
     flows: (telemetry) =>
       keep(new FlowProducer(withTelemetry(telemetry), factory as never) as unknown as FlowProducer),
     async queueEvents() {
-      const queueEvents = keep(
-        new QueueEvents(name, { connection, lastEventId: '0' }, factory as never) as unknown as QueueEvents,
-      )
+      // Short, since on PostgreSQL an event between its first look and its LISTEN is seen at the next look only.
+      const options = { connection, lastEventId: '0', blockingTimeout: 100 }
+      const queueEvents = keep(new QueueEvents(name, options, factory as never) as unknown as QueueEvents)
       await queueEvents.waitUntilReady()
       return queueEvents
     },
