@@ -3,6 +3,7 @@ import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { runMessage } from '@waybill/kafka'
 import type { RecordedSpan } from '@waybill/core/testing'
 import { describe, expect, test, vi } from 'vitest'
+import { expectBetween } from '../bounds.ts'
 import { kafkajs, libraries } from './clients.ts'
 import {
   brokerMissing,
@@ -118,14 +119,17 @@ describe.skipIf(brokerMissing).each(libraries)('batches: $name', (library) => {
     const topic = await bench.scratch.topic()
     await (await bench.producer()).send({ topic, messages: ['a', 'b', 'c'].map((value) => ({ value })) })
     const times: [number, number][] = []
+    let [batchBegun, batchEnded] = [0, 0]
     await bench.scratch.run(await bench.consumer(), topic, {
       eachBatch: async ({ batch }) => {
+        batchBegun ||= Date.now()
         for (const message of batch.messages)
           await runMessage(message, async () => {
             const begun = Date.now()
             await delay(20)
             times.push([begun, Date.now()])
           })
+        batchEnded = Date.now()
       },
     })
     await vi.waitFor(() => expect(times).toHaveLength(3), { timeout: 10_000 })
@@ -136,8 +140,10 @@ describe.skipIf(brokerMissing).each(libraries)('batches: $name', (library) => {
     })
     for (const [i, span] of own.entries()) {
       const [begun, ended] = times[i] as [number, number]
-      expect(Math.abs(seconds(span.startTime) * 1000 - begun)).toBeLessThan(5)
-      expect(Math.abs(seconds(span.endTime) * 1000 - ended)).toBeLessThan(5)
+      // Each runs when the one before it is done.
+      const [before, after] = [times[i - 1]?.[1] ?? batchBegun, times[i + 1]?.[0] ?? batchEnded]
+      expectBetween(seconds(span.startTime), before / 1000, begun / 1000)
+      expectBetween(seconds(span.endTime), ended / 1000, after / 1000)
       expect(span.attributes).toMatchObject({ 'kafka.offset': i, 'messaging.destination.partition.id': '0' })
     }
   })

@@ -3,9 +3,10 @@ import { requireBrokers, startKafkaCluster, type Broker, type MissingBroker } fr
 import { traceConsumer, traceProducer } from '@waybill/kafka'
 import { Kafka } from 'kafkajs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { expectBetween } from '../bounds.ts'
 import { histogram, installSdk, type TestTelemetry } from '../telemetry.ts'
 import { configOf } from './clients.ts'
-import { brokerMissing } from './workbench.ts'
+import { brokerMissing, seconds } from './workbench.ts'
 
 describe.skipIf(brokerMissing)('a cluster of three brokers', () => {
   let nodes: readonly Broker[] = []
@@ -54,22 +55,23 @@ describe.skipIf(brokerMissing)('a cluster of three brokers', () => {
     const before = await leaderOf()
 
     await Promise.all([producer.connect(), consumer.connect()])
-    const reached = new Map<string, number>()
+    const reached = new Set<string>()
     await consumer.subscribe({ topic, fromBeginning: true })
     await consumer.run({
       eachMessage: async ({ message }) => {
-        const value = String(message.value)
-        if (!reached.has(value)) reached.set(value, Date.now())
+        reached.add(String(message.value))
       },
     })
-    const called = new Map<string, number>()
+    /** Epoch seconds before and after the call that stamps a message. */
+    const sent = new Map<string, readonly [number, number]>()
     const values = Array.from({ length: 60 }, (_, i) => String(i))
     for (const value of values) {
       // Not between two sends but under one: it has to find the new leader.
       const stopping = value === '20' ? nodes[(before ?? 1) - 1]?.stop() : undefined
-      called.set(value, Date.now())
-      await producer.send({ topic, acks: -1, messages: [{ value }] })
-      await Promise.all([stopping, delay(5)])
+      const called = Date.now() / 1000
+      const sending = producer.send({ topic, acks: -1, messages: [{ value }] })
+      sent.set(value, [called, Date.now() / 1000])
+      await Promise.all([sending, stopping, delay(5)])
     }
     await vi.waitFor(() => expect(reached.size).toBe(values.length), { timeout: 30_000, interval: 20 })
     expect(await leaderOf()).not.toBe(before)
@@ -78,20 +80,20 @@ describe.skipIf(brokerMissing)('a cluster of three brokers', () => {
     const { spans, started, open } = telemetry.recorder
     expect(open).toEqual([])
     expect(spans).toHaveLength(started)
-    const sent = spans.filter(({ name }) => name === `send ${topic}`)
     const handled = spans.filter(({ name }) => name === `process ${topic}`)
-    expect(sent).toHaveLength(values.length)
+    expect(spans.filter(({ name }) => name === `send ${topic}`)).toHaveLength(values.length)
     // Sent one after the other without a double, so that the offset is the number. What was not committed when its
     // coordinator went may be delivered again.
-    const truths = values.map(
-      (value) => ((reached.get(value) as number) - (called.get(value) as number)) / 1000,
-    )
-    for (const [i, truth] of truths.entries()) {
+    const waits = values.map((value, i) => {
       const own = handled.find(({ attributes }) => attributes['kafka.offset'] === i)
-      expect(Math.abs(Number(own?.attributes['waybill.transit.time']) - truth)).toBeLessThan(0.03)
-    }
+      const wait = Number(own?.attributes['waybill.transit.time'])
+      const [called = Number.NaN, stamped = Number.NaN] = sent.get(value) ?? []
+      const start = seconds(own?.startTime)
+      expectBetween(wait, start - stamped, start - called)
+      return wait
+    })
     // Whether one had to wait for an election depends on how the broker goes; the longest wait is told in any case.
     const [series] = await telemetry.series('waybill.transit.duration')
-    expect(Math.abs(histogram(series).max - Math.max(...truths))).toBeLessThan(0.03)
+    expect(histogram(series).max).toBeCloseTo(Math.max(...waits), 6)
   }, 60_000)
 })

@@ -46,7 +46,8 @@ describe.skipIf(isMissing)('many messages in flight', () => {
     console.log(
       `an ack, newest first: ${many.toFixed(2)} µs with 30,000 in flight (bare ${best(1, 0, 10).toFixed(2)}), ${few.toFixed(2)} µs with the last 10,000 (bare ${best(1, 20, 30).toFixed(2)})`,
     )
-    expect(many - few).toBeLessThan(2)
+    // A search from the oldest would pass 20,000 more.
+    expect(many - few).toBeLessThan(5)
   })
 
   test('rabbitmq-28: a channel that closes ends all that is open, and nothing is kept', async () => {

@@ -22,6 +22,7 @@ describe('what an adapter may say of a delivery besides', () => {
   })
 
   test('a handler that was done before its message was settled: span and duration end there', async () => {
+    const begun = performance.now()
     const processing = beginProcess(adapter(), delivered({ traceparent: TRACEPARENT }))
     const ended = performance.now()
     await sleep(60)
@@ -29,9 +30,10 @@ describe('what an adapter may say of a delivery besides', () => {
     const [span] = telemetry.recorder.spans
     const length = ms(span!.endTime) - ms(span!.startTime)
     expect(length).toBeGreaterThanOrEqual(0)
-    expect(length).toBeLessThan(30)
+    // The span begins and ends at whole milliseconds.
+    expect(length).toBeLessThanOrEqual(ended - begun + 2)
     const [series] = await telemetry.series('messaging.process.duration')
-    expect(histogram(series).sum).toBeLessThan(0.03)
+    expect(histogram(series).sum * 1000).toBeLessThanOrEqual(ended - begun)
   })
 
   test('the outcome is a series of the count, and none of the duration', async () => {
