@@ -1,3 +1,4 @@
+import fs from 'node:fs'
 import path from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { root } from './toolchain.mjs'
@@ -14,30 +15,37 @@ export interface TestCounts {
   readonly skipped: number
 }
 
-interface VitestReport {
+/** What is read of vitest's JSON report. */
+export interface VitestReport {
   readonly numPassedTests: number
   readonly numFailedTests: number
   readonly numPendingTests: number
   readonly numTodoTests: number
-  readonly testResults: readonly {
-    readonly name: string
+  readonly testResults: readonly FileResult[]
+}
+
+interface FileResult {
+  readonly name: string
+  readonly status: string
+  readonly message: string
+  readonly assertionResults: readonly {
     readonly status: string
-    readonly message: string
-    readonly assertionResults: readonly {
-      readonly status: string
-      readonly fullName: string
-      readonly failureMessages: readonly string[]
-    }[]
+    readonly fullName: string
+    readonly failureMessages: readonly string[]
   }[]
 }
 
+/** `undefined` if vitest came to no report. */
+export function readReport(file: string): VitestReport | undefined {
+  return fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, 'utf8')) as VitestReport) : undefined
+}
+
 /**
- * From vitest's JSON report. A file that cannot even be loaded counts as one failure, and so does a run that failed
+ * A file that cannot even be loaded counts as one failure, and so does a run that failed
  * without a failed test (no report, an unhandled rejection): "0 failed" must mean success.
  */
-export function countTests(json: string, exitCode: number): TestCounts {
-  if (json === '') return { passed: 0, failed: 1, skipped: 0 }
-  const report = JSON.parse(json) as VitestReport
+export function countTests(report: VitestReport | undefined, exitCode: number): TestCounts {
+  if (report === undefined) return { passed: 0, failed: 1, skipped: 0 }
   const failed = report.numFailedTests + report.testResults.filter(isBroken).length
   return {
     passed: report.numPassedTests,
@@ -47,34 +55,30 @@ export function countTests(json: string, exitCode: number): TestCounts {
 }
 
 /**
- * Each failed test of vitest's JSON report: its file, its name and the start of its message. They are printed last,
+ * Each failed test: its file, its name and the start of its message. They are printed last,
  * because whoever keeps only the end of a long log still has to see what failed.
  */
-export function failureLines(json: string): string[] {
-  if (json === '') return ['✖ vitest wrote no report: see its output above']
-  const { testResults } = JSON.parse(json) as VitestReport
-  return testResults.flatMap((file) =>
-    isBroken(file)
-      ? [failure(path.relative(root, file.name), 'cannot be loaded', file.message)]
-      : file.assertionResults
-          .filter((test) => test.status === 'failed')
-          .map((test) =>
-            failure(path.relative(root, file.name), test.fullName, test.failureMessages.join('\n')),
-          ),
-  )
+export function failureLines(report: VitestReport | undefined): string[] {
+  if (report === undefined) return ['✖ vitest wrote no report: see its output above']
+  return report.testResults.flatMap((file) => {
+    if (isBroken(file)) return [failure(file, 'cannot be loaded', file.message)]
+    return file.assertionResults
+      .filter((test) => test.status === 'failed')
+      .map((test) => failure(file, test.fullName, test.failureMessages.join('\n')))
+  })
 }
 
-function isBroken(file: VitestReport['testResults'][number]): boolean {
+function isBroken(file: FileResult): boolean {
   return file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed')
 }
 
-function failure(file: string, title: string, message: string): string {
+function failure({ name }: FileResult, title: string, message: string): string {
   const shown = stripVTControlCharacters(message)
     .trimEnd()
     .split('\n')
     .filter((line) => !FOREIGN_FRAME.test(line))
     .slice(0, MESSAGE_LINES)
-  return [`✖ ${file}: ${title}`, ...shown.map((line) => `    ${line}`)].join('\n')
+  return [`✖ ${path.relative(root, name)}: ${title}`, ...shown.map((line) => `    ${line}`)].join('\n')
 }
 
 export function summaryLine({ passed, failed, skipped }: TestCounts): string {

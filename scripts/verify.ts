@@ -7,7 +7,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { interruptCommands, run } from './command.ts'
 import { step } from './step.mjs'
-import { countTests, failureLines, summaryLine } from './test-report.ts'
+import { countTests, failureLines, readReport, summaryLine } from './test-report.ts'
 import { root } from './toolchain.mjs'
 
 interface Check {
@@ -65,14 +65,14 @@ async function perform({ title, command: [command, ...args] }: Check): Promise<v
 
 async function runVitest(args: readonly string[]) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'waybill-vitest-'))
-  const report = path.join(folder, 'report.json')
+  const reportFile = path.join(folder, 'report.json')
   const nodeOptions = process.env['NODE_OPTIONS'] ?? ''
   try {
     const reporters = [
       '--reporter=default',
       '--reporter=./scripts/conformance-reporter.ts',
       '--reporter=json',
-      `--outputFile.json=${report}`,
+      `--outputFile.json=${reportFile}`,
     ]
     const vitest = spawn('vitest', ['run', ...reporters, ...args], {
       cwd: root,
@@ -83,8 +83,8 @@ async function runVitest(args: readonly string[]) {
     })
     const [code] = (await once(vitest, 'exit')) as [number | null]
     const exitCode = code ?? 1
-    const json = fs.existsSync(report) ? fs.readFileSync(report, 'utf8') : ''
-    return { counts: countTests(json, exitCode), failures: failureLines(json), exitCode }
+    const report = readReport(reportFile)
+    return { counts: countTests(report, exitCode), failures: failureLines(report), exitCode }
   } finally {
     fs.rmSync(folder, { recursive: true, force: true })
   }

@@ -3,7 +3,7 @@ import { requireBrokers, startKafkaCluster, type Broker, type MissingBroker } fr
 import { traceConsumer, traceProducer } from '@waybill/kafka'
 import { Kafka } from 'kafkajs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { expectBetween } from '../bounds.ts'
+import { expectBetween, timed } from '../bounds.ts'
 import { histogram, installSdk, type TestTelemetry } from '../telemetry.ts'
 import { configOf } from './clients.ts'
 import { brokerMissing, seconds } from './workbench.ts'
@@ -62,16 +62,13 @@ describe.skipIf(brokerMissing)('a cluster of three brokers', () => {
         reached.add(String(message.value))
       },
     })
-    /** Epoch seconds before and after the call that stamps a message. */
-    const sent = new Map<string, readonly [number, number]>()
+    const stamps: (readonly [called: number, stamped: number])[] = []
     const values = Array.from({ length: 60 }, (_, i) => String(i))
     for (const value of values) {
       // Not between two sends but under one: it has to find the new leader.
       const stopping = value === '20' ? nodes[(before ?? 1) - 1]?.stop() : undefined
-      const called = Date.now() / 1000
-      const sending = producer.send({ topic, acks: -1, messages: [{ value }] })
-      sent.set(value, [called, Date.now() / 1000])
-      await Promise.all([sending, stopping, delay(5)])
+      stamps.push(await timed(() => producer.send({ topic, acks: -1, messages: [{ value }] })))
+      await Promise.all([stopping, delay(5)])
     }
     await vi.waitFor(() => expect(reached.size).toBe(values.length), { timeout: 30_000, interval: 20 })
     expect(await leaderOf()).not.toBe(before)
@@ -84,10 +81,9 @@ describe.skipIf(brokerMissing)('a cluster of three brokers', () => {
     expect(spans.filter(({ name }) => name === `send ${topic}`)).toHaveLength(values.length)
     // Sent one after the other without a double, so that the offset is the number. What was not committed when its
     // coordinator went may be delivered again.
-    const waits = values.map((value, i) => {
+    const waits = stamps.map(([called, stamped], i) => {
       const own = handled.find(({ attributes }) => attributes['kafka.offset'] === i)
       const wait = Number(own?.attributes['waybill.transit.time'])
-      const [called = Number.NaN, stamped = Number.NaN] = sent.get(value) ?? []
       const start = seconds(own?.startTime)
       expectBetween(wait, start - stamped, start - called)
       return wait

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { traceProducer } from '@waybill/kafka'
 import type { RecordedSpan } from '@waybill/core/testing'
 import { describe, expect, test, vi } from 'vitest'
-import { expectBetween } from '../bounds.ts'
+import { expectBetween, timed } from '../bounds.ts'
 import { histogram } from '../telemetry.ts'
 import { kafkajs, libraries } from './clients.ts'
 import { brokerMissing, idOf, parentOf, seconds, workbench } from './workbench.ts'
@@ -17,10 +17,7 @@ describe.skipIf(brokerMissing).each(libraries)('the wait: $name', (library) => {
   test('kafka-24: span and histogram in seconds, from the call of send to the handler', async () => {
     const topic = await bench.scratch.topic()
     const sender = await bench.producer()
-    const called = Date.now() / 1000
-    const sending = sender.send({ topic, messages: [{ value: 'a' }] })
-    const stamped = Date.now() / 1000
-    await sending
+    const [called, stamped] = await timed(() => sender.send({ topic, messages: [{ value: 'a' }] }))
     await delay(60)
     await bench.scratch.run(await bench.consumer(), topic, () => Promise.resolve())
     const [handled] = await bench.spans(`process ${topic}`, 1)
@@ -259,10 +256,9 @@ describe.skipIf(brokerMissing)('the wait: kafkajs alone', () => {
       if (topic === bills)
         await sender.send({ topic: dead, messages: [forwardMessage({ topic, partition, message })] })
     })
-    const called = Date.now() / 1000
-    const sending = sender.send({ topic: orders, messages: [{ value: 'order' }] })
-    const stamped = Date.now() / 1000
-    await sending
+    const [called, stamped] = await timed(() =>
+      sender.send({ topic: orders, messages: [{ value: 'order' }] }),
+    )
     const [last] = await bench.spans(`process ${dead}`, 1)
     const journeys = await bench.telemetry.series('waybill.journey.duration')
     const ages = Object.fromEntries(

@@ -346,6 +346,7 @@ describe.each(servers)('$title', ({ url, missing }) => {
         await redis.xadd(stream, '*', 'n', String(i))
         await untilCount(times, i + 1)
       }
+      // Behind the next read it would take the whole of `blockMs`.
       for (const time of times) expect(time).toBeLessThan(400)
     })
 

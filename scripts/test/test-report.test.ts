@@ -1,17 +1,16 @@
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { countTests, failureLines, summaryLine } from '../test-report.ts'
+import { countTests, failureLines, summaryLine, type VitestReport } from '../test-report.ts'
 import { root } from '../toolchain.mjs'
 
-const report = (overrides: object = {}) =>
-  JSON.stringify({
-    numPassedTests: 7,
-    numFailedTests: 0,
-    numPendingTests: 0,
-    numTodoTests: 0,
-    testResults: [],
-    ...overrides,
-  })
+const report = (overrides: object = {}): VitestReport => ({
+  numPassedTests: 7,
+  numFailedTests: 0,
+  numPendingTests: 0,
+  numTodoTests: 0,
+  testResults: [],
+  ...overrides,
+})
 
 test('counts what vitest reports', () => {
   const counts = countTests(report({ numFailedTests: 2, numPendingTests: 3, numTodoTests: 1 }), 1)
@@ -29,7 +28,7 @@ test('a file that cannot be loaded is a failure, one with failed tests is not an
 
 test('a run that failed never has 0 failed', () => {
   expect(countTests(report(), 1)).toEqual({ passed: 7, failed: 1, skipped: 0 })
-  expect(countTests('', 1)).toEqual({ passed: 0, failed: 1, skipped: 0 })
+  expect(countTests(undefined, 1)).toEqual({ passed: 0, failed: 1, skipped: 0 })
   expect(countTests(report(), 0).failed).toBe(0)
 })
 
@@ -58,7 +57,7 @@ test('each failure names its file and test, with the start of its message', () =
     '✖ a.test.ts: cannot be loaded\n    Cannot find module',
     '✖ b.test.ts: suite one\n    Error: no\n      at b.ts:1:2',
   ])
-  expect(failureLines('')).toEqual(['✖ vitest wrote no report: see its output above'])
+  expect(failureLines(undefined)).toEqual(['✖ vitest wrote no report: see its output above'])
 })
 
 test('a long message is cut', () => {
